@@ -1,0 +1,7 @@
+"""Pixels in and out: every image enters as a `Stack` and leaves as a file written from one."""
+
+from .arrays import stack_from_array
+from .scale import IntensityScale
+from .stack import AXES, PixelSize, PlaneReader, Stack
+
+__all__ = ["AXES", "IntensityScale", "PixelSize", "PlaneReader", "Stack", "stack_from_array"]
