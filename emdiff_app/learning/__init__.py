@@ -1,0 +1,32 @@
+"""Learning a prior from corrupted images by expectation-maximisation.
+
+The description of a run (recipe, events, folder) needs no torch; `learn` itself is loaded when called for.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from .events import EventFollower, EventWriter
+from .recipe import PRESETS, Preset, Recipe
+from .run_folder import Request, RunFolder
+
+if TYPE_CHECKING:
+    from .learn import learn
+
+__all__ = [
+    "PRESETS",
+    "EventFollower",
+    "EventWriter",
+    "Preset",
+    "Recipe",
+    "Request",
+    "RunFolder",
+    "learn",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "learn":
+        from .learn import learn
+
+        return learn
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,104 @@
+"""A run is a folder: what was asked (recipe), what happened (events), where it can go back to."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from emdiff_app.errors import RunError
+
+from .events import EventFollower, EventWriter
+from .recipe import Recipe
+
+__all__ = ["Request", "RunFolder"]
+
+Request = Literal["pause", "resume", "stop"]
+RECIPE_LIMIT = 1 << 20
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The paths of a run and the few ways to touch them."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, path: Path, recipe: Recipe) -> "RunFolder":
+        """Make a new run; a folder that already holds something is never taken over."""
+        path = Path(path).absolute()
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise RunError(
+                f"{path} already holds files, so no run was started there and nothing was changed. Choose a "
+                f"new folder, or go on with an old run by `emdiff resume {path.name}`."
+            )
+        run = cls(path)
+        try:
+            for folder in (run.checkpoints, run.previews, run.control):
+                folder.mkdir(parents=True, exist_ok=True)
+            (path / "recipe.json").write_text(recipe.model_dump_json(indent=2), encoding="utf-8")
+        except OSError as error:
+            raise RunError(
+                f"No run folder could be made at {path} ({error.strerror}); choose another."
+            ) from None
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> "RunFolder":
+        """A run that exists."""
+        path = Path(path).absolute()
+        if not (path / "recipe.json").is_file():
+            raise RunError(f"{path} is not a run folder (it has no recipe.json); nothing was changed.")
+        return cls(path)
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def previews(self) -> Path:
+        return self.path / "previews"
+
+    @property
+    def control(self) -> Path:
+        return self.path / "control"
+
+    @property
+    def prior(self) -> Path:
+        return self.path / "prior.emprior"
+
+    @property
+    def recipe(self) -> Recipe:
+        file = self.path / "recipe.json"
+        try:
+            if file.stat().st_size > RECIPE_LIMIT:
+                raise RunError(f"{file} is too large to be a recipe; nothing was changed.")
+            return Recipe.model_validate_json(file.read_bytes())
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise RunError(f"{file} cannot be used: {where}: {first['msg']}. Mend that field.") from None
+        except OSError as error:
+            raise RunError(f"{file} cannot be read ({error.strerror}).") from None
+
+    def writer(self) -> EventWriter:
+        return EventWriter(self.path / "events.jsonl")
+
+    def follower(self) -> EventFollower:
+        return EventFollower(self.path / "events.jsonl")
+
+    def ask(self, request: Request) -> None:
+        """Leave a request for the worker; it looks at every step."""
+        if request == "resume":
+            (self.control / "pause").unlink(missing_ok=True)
+            return
+        self.control.mkdir(exist_ok=True)
+        (self.control / request).touch()
+
+    def asked(self, request: Literal["pause", "stop"]) -> bool:
+        return os.path.lexists(self.control / request)
+
+    def clear_requests(self) -> None:
+        for request in ("pause", "stop"):
+            (self.control / request).unlink(missing_ok=True)
