@@ -1,7 +1,17 @@
 """Pixels in and out: every image enters as a `Stack` and leaves as a file written from one."""
 
 from .arrays import stack_from_array
+from .save import Saved, save_stack
 from .scale import IntensityScale
 from .stack import AXES, PixelSize, PlaneReader, Stack
 
-__all__ = ["AXES", "IntensityScale", "PixelSize", "PlaneReader", "Stack", "stack_from_array"]
+__all__ = [
+    "AXES",
+    "IntensityScale",
+    "PixelSize",
+    "PlaneReader",
+    "Saved",
+    "Stack",
+    "save_stack",
+    "stack_from_array",
+]

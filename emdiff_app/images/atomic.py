@@ -1,0 +1,99 @@
+"""Files appear whole or not at all: written under a temporary name beside the target, then moved."""
+
+import contextlib
+import errno
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from emdiff_app.errors import EMDiffError, StackError
+
+__all__ = ["ensure_free", "replacing", "write_bytes"]
+
+
+def ensure_free(path: Path, *, overwrite: bool = False, error: type[EMDiffError] = StackError) -> None:
+    """Refuse a target that exists (unless `overwrite`) or whose folder does not."""
+    if not path.parent.is_dir():
+        raise error(f"{path}: the folder {path.parent} does not exist; nothing was written. Make it first.")
+    if path.exists() and not overwrite:
+        raise error(
+            f"{path} already exists and was left as it is; choose another name or ask to overwrite it "
+            "(--overwrite)."
+        )
+
+
+@contextlib.contextmanager
+def replacing(
+    path: Path, *, overwrite: bool = False, error: type[EMDiffError] = StackError
+) -> Iterator[Path]:
+    """Give a temporary path in the same folder; move it to `path` when the block ends well.
+
+    What is written there may be a file or a folder. It reaches the disk (fsync) before it takes the
+    name, so that a crash leaves the old content or the new one. When the block fails, it is removed
+    and the old content stays. The temporary name keeps the endings of the real one, since writers
+    choose the format by them.
+    """
+    path = Path(path)
+    ensure_free(path, overwrite=overwrite, error=error)
+    temporary = path.with_name(f".{uuid.uuid4().hex[:8]}-unfinished-{path.name}")
+    try:
+        yield temporary
+        _flush(temporary)
+        ensure_free(path, overwrite=overwrite, error=error)
+        _move(temporary, path)
+    except OSError as reason:
+        raise error(_sentence(path, reason)) from reason
+    finally:
+        _remove(temporary)
+
+
+def write_bytes(
+    path: Path, content: bytes, *, overwrite: bool = True, error: type[EMDiffError] = StackError
+) -> None:
+    """Write a small file in one piece."""
+    with replacing(path, overwrite=overwrite, error=error) as temporary:
+        temporary.write_bytes(content)
+
+
+def _sentence(path: Path, reason: OSError) -> str:
+    if reason.errno in (errno.ENOSPC, errno.EDQUOT):
+        return (
+            f"{path} could not be written because the disk is full; the unfinished file was removed and "
+            "nothing else was changed. Free some space or choose another folder."
+        )
+    return (
+        f"{path} could not be written ({reason.strerror or reason}); the unfinished file was removed and "
+        "nothing else was changed. Check the folder and its permissions."
+    )
+
+
+def _flush(path: Path) -> None:
+    """Wait until everything under `path` is on the disk."""
+    for file in [path] if path.is_file() else (p for p in path.rglob("*") if p.is_file()):
+        with file.open("rb+") as handle:
+            os.fsync(handle.fileno())
+
+
+def _move(temporary: Path, path: Path) -> None:
+    """Give `temporary` its name; a folder cannot replace another one, so the old one steps aside."""
+    if not path.is_dir():
+        temporary.replace(path)
+        return
+    old = path.with_name(f".{uuid.uuid4().hex[:8]}-replaced-{path.name}")
+    path.replace(old)
+    try:
+        temporary.replace(path)
+    except OSError:
+        old.replace(path)
+        raise
+    _remove(old)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink()
