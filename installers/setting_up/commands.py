@@ -1,0 +1,91 @@
+"""The two commands of a checkout: `run` starts EMDiff, `test` tests it; both set it up first."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from .environment import CHECKOUT, Environment
+from .messages import SetUpError, say
+from .system import has_screen
+
+__all__ = ["guarded", "main_job", "run", "test", "test_steps"]
+
+INTERRUPTED = 130
+
+
+def guarded(job: Callable[[list[str]], int], usage: str | None) -> int:
+    """`job` with the arguments of this script; what stops it becomes one sentence and an exit code."""
+    arguments = sys.argv[1:]
+    if arguments[:1] in (["-h"], ["--help"]):
+        print((usage or "").strip())
+        return 0
+    try:
+        return job(arguments)
+    except SetUpError as reason:
+        print(f"\n{reason}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted; nothing is broken. Run the same command again to go on.", file=sys.stderr)
+        return INTERRUPTED
+
+
+def run(arguments: list[str]) -> int:
+    """Set up for using EMDiff, then hand over to it."""
+    environment = Environment()
+    environment.set_up({"app"})
+    if arguments == ["--setup-only"]:
+        say(f"Ready. Start it with: {environment.script('emdiff')}")
+        return 0
+    return _hand_over([str(environment.script("emdiff")), *(arguments or main_job())])
+
+
+def main_job(commands: Path = CHECKOUT / "emdiff_app" / "cli") -> list[str]:
+    """What EMDiff does when nobody says: show itself on the example, in a window or in files."""
+    job = ["app", "--example"] if has_screen() else ["demo"]
+    if (commands / f"{job[0]}.py").exists():
+        return job
+    say(f"`emdiff {job[0]}` is not written yet; here is what EMDiff finds on this computer instead.")
+    return ["doctor"]
+
+
+def test(arguments: list[str]) -> int:
+    """Set up for testing, then run the checks; the code of the first that fails."""
+    environment = Environment()
+    environment.set_up({"app", "test"})
+    if arguments == ["--setup-only"]:
+        say(f"Ready. Run tests with: {environment.python} -m pytest")
+        return 0
+    codes = [_step(step) for step in test_steps(str(environment.python), arguments)]
+    return next((code for code in codes if code), 0)
+
+
+def test_steps(python: str, arguments: Sequence[str]) -> list[list[str]]:
+    """The commands of a test run. pytest comes last, so that its closing line is the last line."""
+    pytest = [python, "-m", "pytest", *arguments]
+    if not has_screen() and shutil.which("xvfb-run"):
+        # napari draws with OpenGL, which Qt's "offscreen" platform lacks; a virtual screen has it.
+        pytest = ["xvfb-run", "-a", "-s", "-screen 0 1920x1200x24", *pytest, "--no-xvfb"]
+    if arguments:
+        return [pytest]
+    return [
+        [python, "-m", "ruff", "check", "."],
+        [python, "-m", "ruff", "format", "--check", "."],
+        [python, "-m", "mypy"],
+        pytest,
+    ]
+
+
+def _step(command: list[str]) -> int:
+    say("$ " + " ".join(command))
+    return subprocess.call(command, cwd=CHECKOUT)
+
+
+def _hand_over(command: list[str]) -> int:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if os.name == "posix":
+        os.execv(command[0], command)  # this process becomes EMDiff: signals reach it directly
+    return subprocess.call(command)
