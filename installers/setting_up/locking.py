@@ -1,6 +1,6 @@
 """One process at a time, by a lock that the system drops when its process ends, however it ends."""
 
-import os
+import sys
 import time
 from typing import BinaryIO
 
@@ -12,7 +12,7 @@ FAR_AWAY = 1 << 30  # Windows locks bytes against reading too: lock one that is 
 def try_lock(file: BinaryIO) -> bool:
     """Lock an open file until it is closed; False if another process has it."""
     try:
-        if os.name == "nt":
+        if sys.platform == "win32":
             import msvcrt
 
             file.seek(FAR_AWAY)

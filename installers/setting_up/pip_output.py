@@ -44,8 +44,11 @@ def explain(output: str, what: str) -> str:
         found = re.search(pattern, output)
         if found:
             return f"{what} stopped {reason.format(**found.groupdict())}"
-    errors = [line for line in output.splitlines() if re.match(r"(ERROR|error|Error):", line)]
-    last = (errors or output.strip().splitlines() or ["without a word"])[-1].strip()
+    lines = output.strip().splitlines()
+    # The exception of a failed build says more than pip's own words about it.
+    errors = [line for line in lines if re.match(r"\s*\w+(Error|Exception): ", line)]
+    errors = errors or [line for line in lines if re.match(r"(ERROR|error|Error):", line)]
+    last = (errors or lines or ["without a word"])[-1].strip()
     return f"{what} failed ({last}); run this again, and if it fails again delete the folder .venv first."
 
 
