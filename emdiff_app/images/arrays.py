@@ -79,14 +79,14 @@ def stack_from_array(
     axes = _axes(array, shape, name) if axes is None else axes.upper()
     if len(axes) != len(shape) or len(set(axes)) != len(axes) or not {"Y", "X"} <= set(axes):
         raise StackError(
-            f"{name or 'The array'}: axes {axes!r} do not fit the shape {shape}; nothing was changed. Give one "
-            f"letter of {AXES} for each axis, Y and X among them."
+            f"{name or 'The array'}: axes {axes!r} do not fit the shape {shape}; nothing was changed. Give "
+            f"one letter of {AXES} for each axis, Y and X among them."
         )
     dropped = {a: n for a, n in zip(axes, shape, strict=True) if a not in AXES and n != 1}
     if dropped:
+        listed = ", ".join(f"{a} of length {n}" for a, n in dropped.items())
         raise StackError(
-            f"{name or 'The array'}: axes {', '.join(f'{a} of length {n}' for a, n in dropped.items())} are not "
-            f"among {AXES}; say which of those they are with axes=."
+            f"{name or 'The array'}: axes {listed} are not among {AXES}; say which they are with axes=."
         )
     dtype = np.dtype(array.dtype)
     if dtype.kind not in "buifc":
