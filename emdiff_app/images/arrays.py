@@ -11,7 +11,7 @@ from emdiff_app.errors import StackError
 
 from .stack import AXES, PixelSize, Stack
 
-__all__ = ["ArrayReader", "axis_letter", "in_stack_order", "stack_from_array"]
+__all__ = ["ArrayReader", "axis_letter", "in_stack_order", "stack_from_array", "unnamed_axes"]
 
 # How xarray dimensions and Zarr axes are called, beside the letters themselves.
 _AXIS_WORDS = {
@@ -59,6 +59,22 @@ def axis_letter(name: str) -> str | None:
     """The letter for an axis that carries a name, such as `z`, `time` or `Channel`."""
     name = name.strip().lower()
     return name.upper() if name.upper() in set(AXES) else _AXIS_WORDS.get(name)
+
+
+def unnamed_axes(shape: tuple[int, ...], override: str | None, name: str) -> str:
+    """Letters for a bare array: Y and X last, `Q` for what nobody named.
+
+    A short last axis is probably colour, but may be an image three pixels wide: the user must say.
+    """
+    if len(shape) < 2:
+        raise StackError(f"{name}: an array of shape {shape} is no image; it needs at least two axes.")
+    if override is None and len(shape) > 2 and shape[-1] in (2, 3, 4) and min(shape[-3:-1]) > 4:
+        rest = "YX" if len(shape) == 3 else "ZYX"
+        raise StackError(
+            f"{name}: I can't tell whether its last axis of length {shape[-1]} is colour or channels; say it "
+            f"with --axes {rest}S or --axes {rest}C."
+        )
+    return "Q" * (len(shape) - 2) + "YX"
 
 
 def stack_from_array(

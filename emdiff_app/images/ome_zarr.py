@@ -7,7 +7,7 @@ from typing import Any
 
 from emdiff_app.errors import StackError
 
-from .arrays import axis_letter
+from .arrays import axis_letter, unnamed_axes
 from .axes import AxisMap, map_axes
 from .ome_zarr_chunks import chunks_total, count_chunks
 from .ome_zarr_find import Found, find_image
@@ -45,7 +45,7 @@ def open_zarr(
     image = find_image(path)
     name = _name(path)
     info = array_info(image.array)
-    words = _multiscale_words(image, info) if image.multiscale else _array_words(info)
+    words = _multiscale_words(image, info) if image.multiscale else _array_words(info, axes, name)
     mapped = map_axes(words.found, info.shape, axes, name=name)
     said, check_chunks = _chunk_warnings(image, info, name)
     channels, channel_warnings = _channel_names(image, mapped)
@@ -86,6 +86,8 @@ def _multiscale_words(image: Found, info: ArrayInfo) -> _Words:
             f"{info.shape}; it may be damaged."
         )
     words = _Words("".join(_letter(axis) for axis in axes))
+    if _ours(image).get("rgb") is True:  # OME-Zarr has no colour; we stored its samples as channels
+        words.found = words.found.replace("C", "S")
     scale, translation = [1.0] * len(axes), [0.0] * len(axes)
     for step in [*_transforms(image.dataset), *_transforms(image.multiscale)]:
         kind = step.get("type")
@@ -119,17 +121,12 @@ def _take_size(words: _Words, letter: str, value: float, place: float, unit: Any
         )
 
 
-def _array_words(info: ArrayInfo) -> _Words:
+def _array_words(info: ArrayInfo, override: str | None, name: str) -> _Words:
     """The axes of an array without OME metadata: its dimension names, or the last two are Y and X."""
     letters = [axis_letter(dim) if dim else None for dim in info.dimension_names]
     if None not in letters:
         return _Words("".join(letter for letter in letters if letter))
-    return _Words(unnamed_axes(info.shape))
-
-
-def unnamed_axes(shape: tuple[int, ...]) -> str:
-    """Letters for a bare array: Y and X last, `Q` for what nobody named."""
-    return "Q" * (len(shape) - 2) + "YX"
+    return _Words(unnamed_axes(info.shape, override, name))
 
 
 def _letter(axis: dict[str, Any]) -> str:
@@ -190,7 +187,12 @@ def _extras(image: Found, words: _Words) -> dict[str, Any]:
     extras: dict[str, Any] = {}
     if words.translation:
         extras["translation"] = words.translation
-    ours = image.attributes.get("emdiff")
-    if isinstance(ours, dict) and isinstance(ours.get("provenance"), dict):
-        extras["provenance"] = ours["provenance"]
+    if isinstance(_ours(image).get("provenance"), dict):
+        extras["provenance"] = _ours(image)["provenance"]
     return extras
+
+
+def _ours(image: Found) -> dict[str, Any]:
+    """What EMDiff itself noted when it wrote the file."""
+    ours = image.attributes.get("emdiff")
+    return ours if isinstance(ours, dict) else {}

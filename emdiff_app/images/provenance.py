@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["NAMESPACE", "from_pairs", "to_pairs"]
+__all__ = ["NAMESPACE", "from_pairs", "plain", "to_pairs"]
 
 NAMESPACE = "emdiff/provenance"
 """Marks our pairs among the annotations of an OME-XML or the attributes of a Zarr."""
@@ -18,6 +18,12 @@ def to_pairs(provenance: Mapping[str, Any]) -> dict[str, str]:
 def from_pairs(pairs: Mapping[str, str]) -> dict[str, Any]:
     """The values that `to_pairs` was given."""
     return {key: _value(text) for key, text in pairs.items()}
+
+
+def plain(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """The same as JSON can hold it; what JSON has no word for (paths, dates) becomes text."""
+    held: dict[str, Any] = json.loads(json.dumps(dict(provenance), default=str))
+    return held
 
 
 def _text(value: Any) -> str:
