@@ -1,0 +1,65 @@
+"""Images that a model file names: PSFs and masks. They may come from other people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emdiff_app.errors import PhysicsError
+
+__all__ = ["LARGEST_FILE", "Place", "find", "read_array"]
+
+LARGEST_FILE = 512 * 2**20
+"""No PSF or mask is larger than this many bytes, in its file or in memory."""
+
+
+class Place(NamedTuple):
+    """Where the relative paths of a model start, and whether they may lead out of there.
+
+    A model from somebody else is `confined`: it must not read the user's other files.
+    """
+
+    folder: Path | None = None
+    confined: bool = False
+
+
+def find(path: str, place: Place, where: str) -> Path:
+    """The file that a model names."""
+    base = (place.folder or Path()).resolve()
+    full = (base / path).resolve()
+    if place.confined and not full.is_relative_to(base):
+        raise PhysicsError(
+            f"{where}.path: {path!r} leads out of the folder of the model, which a model from elsewhere must not; "
+            "nothing was read. Put the file beside the model."
+        )
+    if not full.is_file():
+        raise PhysicsError(
+            f"{where}.path: there is no file {full}; check the path, which starts at the model's folder."
+        )
+    if full.stat().st_size > LARGEST_FILE:
+        raise PhysicsError(f"{where}.path: {full.name} is larger than {LARGEST_FILE >> 20} MB; crop it.")
+    return full
+
+
+def read_array(path: str, place: Place, where: str) -> NDArray[Any]:
+    """The pixels of an image file, without axes of length one."""
+    import tifffile
+
+    full = find(path, place, where)
+    try:
+        with tifffile.TiffFile(full) as tiff:
+            series = tiff.series[0]
+            if series.nbytes > LARGEST_FILE:
+                raise PhysicsError(
+                    f"{where}.path: {full.name} is larger than {LARGEST_FILE >> 20} MB; crop it."
+                )
+            return np.squeeze(series.asarray())
+    except PhysicsError:
+        raise
+    except Exception as error:
+        raise PhysicsError(
+            f"{where}.path: {full.name} cannot be read as a TIFF ({error}); nothing was changed. Save it again as TIFF."
+        ) from error
