@@ -1,0 +1,312 @@
+"""Measure the noise of the user's own images: gain, read noise and offset from how the variance grows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+from scipy.stats import chi2
+
+from emdiff_app.errors import PhysicsError
+from emdiff_app.images import Stack
+
+from .estimate_blocks import Blocks
+from .estimate_fit import Line, fit_line, without_clipping
+from .estimate_sample import Sample, sample_blocks, stretched_planes
+from .noise import GaussianNoise, NoiseSpec, PoissonGaussianNoise
+
+__all__ = ["CurvePoint", "NoiseEstimate", "estimate_noise"]
+
+DARKEST = 0.5
+"""This percentile of the block means stands for the camera offset where nobody knows it."""
+LEAST_BLOCKS = 24
+SURE = 3.0
+"""The slope has to be this many standard errors above zero, or the noise is called Gaussian."""
+
+
+class CurvePoint(BaseModel):
+    """One point of the measured mean-variance curve: blocks of about one level."""
+
+    model_config = ConfigDict(frozen=True)
+
+    level: float
+    variance: float
+    weight: float
+    """How many blocks stand behind it."""
+
+
+class NoiseEstimate(BaseModel):
+    """The noise of a stack, what it was read from, and how far to believe it.
+
+    `gain_error` and `variance_error` are relative standard errors, of the gain and of the variance at the
+    median level. `parts` holds one estimate per image where the images were stretched separately; `model`
+    is then the typical one.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    model: NoiseSpec
+    median_level: float
+    variance_at_median: float
+    variance_error: float
+    gain_error: float | None = None
+    photons_at_median: float | None = None
+    points: tuple[CurvePoint, ...] = ()
+    from_repeats: bool = False
+    caveats: tuple[str, ...] = ()
+    parts: tuple[NoiseEstimate, ...] = ()
+    index: tuple[int, ...] | None = None
+    """Which plane this is, for the estimate of a single image."""
+
+    @property
+    def per_image(self) -> bool:
+        """Whether every image has an estimate of its own."""
+        return bool(self.parts)
+
+    def imaging_model(self) -> dict[str, Any]:
+        """The imaging model "nothing but this noise", as `--model` reads it."""
+        return {"operator": [], "noise": self.model.model_dump()}
+
+
+def estimate_noise(
+    stack: Stack,
+    *,
+    offset: float | None = None,
+    per_image: bool | None = None,
+    repeats: bool | None = None,
+    seed: int = 0,
+) -> NoiseEstimate:
+    """Fit `variance = gain * level + (read_noise^2 - gain * offset)` to the finest detail of a stack.
+
+    Only two of the three numbers can be read off a straight line. `offset` is the camera's, where it is
+    known; otherwise the darkest background stands for it and the read noise is the noise found there, so
+    that gain and total variance are right at every level of the images whatever the true offset.
+
+    `per_image` fits every plane alone (the default finds out whether they were stretched separately);
+    `repeats` says that the planes along the first axis show the same unmoving scene (the default tests the
+    time axis for it). Not more than a sample of the pixels is read, chosen by `seed`.
+    """
+    stretched = stretched_planes(stack) if per_image is None else bool(per_image)
+    sample = sample_blocks(stack, repeats=False if stretched else repeats, seed=seed)
+    whole = _estimate(stack.name, sample, offset)
+    if not stretched and per_image is None:
+        stretched = _scales_differ(sample, whole)
+        if stretched:
+            why = "The gain differs from image to image, so the images were probably scaled separately"
+    elif stretched:
+        why = "Every image uses the full range of grey levels, so each was stretched on its own"
+    if not stretched:
+        return whole
+    if per_image:
+        why = "Every image was measured alone, as asked"
+    return _apart(stack, whole, why, offset, seed)
+
+
+def _apart(stack: Stack, whole: NoiseEstimate, why: str, offset: float | None, seed: int) -> NoiseEstimate:
+    """Every plane measured alone, and the typical one for all."""
+    indices = list(stack.plane_indices())
+    if len(indices) == 1:
+        note = f"{why}: its noise holds for this image only."
+        return whole.model_copy(update={"caveats": (note, *whole.caveats)})
+    parts = []
+    for index in indices:
+        own = sample_blocks(stack, planes=[index], seed=seed)
+        estimate = _estimate(f"{stack.name} {list(index)}", own, offset)
+        parts.append(estimate.model_copy(update={"index": index}))
+    order = np.argsort([p.variance_at_median for p in parts])
+    typical = parts[int(order[len(order) // 2])]
+    note = f"{why}: the noise was measured per image, and the figures for the whole stack are those of the middle one."
+    few = "In {} of {} images the noise could not be told from a flat one; there it is Gaussian."
+    gaussian = sum(isinstance(p.model, GaussianNoise) for p in parts)
+    notes = [note, *([few.format(gaussian, len(parts))] if gaussian else []), *typical.caveats]
+    return typical.model_copy(
+        update={"name": stack.name, "index": None, "caveats": tuple(notes), "parts": tuple(parts)}
+    )
+
+
+def _estimate(name: str, sample: Sample, offset: float | None) -> NoiseEstimate:
+    """From measured blocks to a model, in the order: clipping, line, kind of noise, caveats."""
+    caveats = list(sample.caveats)
+    blocks = without_clipping(sample.blocks)
+    if len(blocks) < max(LEAST_BLOCKS, 0.1 * len(sample.blocks)):
+        blocks = sample.blocks
+        caveats.append(
+            "Nearly everywhere some pixels lie at the lowest or highest value the file can hold, which hides a part "
+            "of the noise; it is probably under-estimated."
+        )
+    if len(blocks) < LEAST_BLOCKS:
+        raise PhysicsError(
+            f"{name}: too few pixels to measure noise on ({len(blocks)} blocks of 8x8, {LEAST_BLOCKS} are needed); "
+            "nothing was changed. Use larger or more images, or state the noise with --model."
+        )
+    line = fit_line(blocks)
+    median = sample.median
+    variance, error = _variance_there(blocks, line, median)
+    if variance <= 0:
+        tiny = max(float(np.ptp(blocks.level)), abs(median), 1e-6) * 1e-6
+        caveats.append("No noise was found at all: the images look simulated, or were smoothed.")
+        return _result(name, sample, GaussianNoise(sigma=tiny), blocks, line, 0.0, 0.0, caveats)
+    refusal = _why_not_photons(blocks, line, variance)
+    if refusal:
+        caveats.append(refusal)
+        flat = fit_line(blocks, flat=True)
+        sigma2 = flat.intercept if flat.intercept > 0 else variance
+        error = flat.error_at(median)
+        model: NoiseSpec = GaussianNoise(sigma=float(np.sqrt(sigma2)))
+        return _result(name, sample, model, blocks, flat, sigma2, error, caveats + _oddities(blocks, flat))
+    model, notes = _photon_model(blocks, line, offset)
+    caveats += notes + _oddities(blocks, line)
+    return _result(name, sample, model, blocks, line, variance, error, caveats)
+
+
+def _result(
+    name: str,
+    sample: Sample,
+    model: NoiseSpec,
+    blocks: Blocks,
+    line: Line,
+    variance: float,
+    error: float,
+    caveats: Sequence[str],
+) -> NoiseEstimate:
+    photons = model.photons(sample.median)
+    gain_error = None
+    if isinstance(model, PoissonGaussianNoise):
+        gain_error = float(np.sqrt(line.covariance[0, 0])) / model.gain
+    return NoiseEstimate(
+        name=name,
+        model=model,
+        median_level=sample.median,
+        variance_at_median=float(model.variance(sample.median)) if variance else 0.0,
+        variance_error=error / variance if variance else 0.0,
+        gain_error=gain_error,
+        photons_at_median=None if photons is None else float(photons),
+        points=_points(blocks, line),
+        from_repeats=sample.from_repeats,
+        caveats=tuple(caveats),
+    )
+
+
+def _variance_there(blocks: Blocks, line: Line, level: float) -> tuple[float, float]:
+    """The variance at a level; where the line has gone below zero, that of the blocks about it."""
+    variance = float(line.at(level))
+    if variance > 0:
+        return variance, line.error_at(level)
+    near = np.argsort(np.abs(blocks.level - level))[: max(LEAST_BLOCKS, len(blocks) // 20)]
+    measured = float(np.median(blocks.variance[near]))
+    return measured, measured
+
+
+def _why_not_photons(blocks: Blocks, line: Line, variance: float) -> str | None:
+    """Why the slope cannot be taken for a gain, or None where it can."""
+    slope, error = line.slope, float(np.sqrt(line.covariance[0, 0]))
+    low, high = np.percentile(blocks.level[line.used], [2, 98])
+    if slope > SURE * error and slope * (high - low) > 0.1 * float(line.at(low)):
+        return None
+    if error * (high - low) > 0.3 * variance:
+        return (
+            f"The intensities range from {low:.4g} to {high:.4g} only, too little to tell how the noise grows with "
+            "the signal; it was taken to be the same everywhere (Gaussian)."
+        )
+    if slope < -SURE * error:
+        return (
+            "The noise falls with the signal, so the images were probably clipped or processed (gamma, denoising); "
+            "one average sigma (Gaussian) is a makeshift."
+        )
+    return "The noise does not grow with the signal, so it was taken to be the same everywhere (Gaussian)."
+
+
+def _photon_model(blocks: Blocks, line: Line, offset: float | None) -> tuple[PoissonGaussianNoise, list[str]]:
+    gain = line.slope
+    if offset is None:
+        dark = float(np.percentile(blocks.level, DARKEST))
+        near = blocks.variance[blocks.level <= np.percentile(blocks.level, 5)]
+        read2 = max(float(line.at(dark)), 0.1 * float(np.median(near)))
+        note = (
+            f"The camera offset is not known; the darkest background ({dark:.4g}) stands for it and its noise for the "
+            "read noise, so photon numbers are those above the background. Give --offset if you know it."
+        )
+        return PoissonGaussianNoise(offset=dark, gain=gain, read_noise=float(np.sqrt(read2))), [note]
+    read2 = float(line.at(offset))
+    if read2 >= 0:
+        return PoissonGaussianNoise(offset=offset, gain=gain, read_noise=float(np.sqrt(read2))), []
+    note = (
+        f"With an offset of {offset:.4g} the darkest pixels would need less than no read noise; the noise points to "
+        f"an offset of about {-line.intercept / gain:.4g}. Check the offset."
+    )
+    return PoissonGaussianNoise(offset=offset, gain=gain, read_noise=0.0), [note]
+
+
+def _oddities(blocks: Blocks, line: Line) -> list[str]:
+    """Signs that the noise is not what the model says: correlated, or not a straight line."""
+    found = []
+    expected = np.maximum(line.at(blocks.level), 1e-30)
+    white = chi2.ppf([0.1, 0.5], blocks.texture_degrees) / blocks.texture_degrees
+    flattest, middle = np.quantile(blocks.texture / expected, [0.1, 0.5])
+    if flattest > 1.6 * white[0]:
+        found.append(
+            "Even the flattest parts hold more coarse than fine detail: the images were probably smoothed, resized or "
+            "compressed (JPEG), and the noise is then under-estimated."
+        )
+    elif middle < 0.7 * white[1]:
+        found.append(
+            "There is more fine than coarse detail: the images were probably sharpened, or pixels interleaved; the "
+            "noise is then over-estimated."
+        )
+    points = [p for p in _points(blocks, line) if p.weight >= 30]
+    if len(points) >= 6:
+        bend = _bend(points, line)
+        if abs(bend) > 0.25:
+            found.append(
+                f"The variance does not grow in a straight line (it is {100 * abs(bend):.0f} % "
+                f"{'below' if bend < 0 else 'above'} it at the bright end): the images may have been gamma-corrected "
+                "or processed."
+            )
+    return found
+
+
+def _bend(points: Sequence[CurvePoint], line: Line) -> float:
+    """How far the brightest sixth of the curve lies off the line, relative to it."""
+    bright = points[-max(1, len(points) // 6) :]
+    ratio = [p.variance / max(float(line.at(p.level)), 1e-30) for p in bright]
+    return float(np.average(ratio, weights=[p.weight for p in bright])) - 1
+
+
+def _points(blocks: Blocks, line: Line, count: int = 40) -> tuple[CurvePoint, ...]:
+    """The blocks that were used, averaged in equal steps of level."""
+    level, variance = blocks.level[line.used], blocks.variance[line.used]
+    if not level.size:
+        return ()
+    edges = np.linspace(level.min(), level.max(), count + 1)
+    where: NDArray[np.intp] = np.digitize(level, edges[1:-1])
+    weight = np.bincount(where, minlength=count)
+    with np.errstate(invalid="ignore"):
+        mean = np.bincount(where, level, count) / weight
+        value = np.bincount(where, variance, count) / weight
+    return tuple(
+        CurvePoint(level=float(mean[i]), variance=float(value[i]), weight=float(weight[i]))
+        for i in np.flatnonzero(weight)
+    )
+
+
+def _scales_differ(sample: Sample, whole: NoiseEstimate) -> bool:
+    """Whether the planes, fitted one by one, disagree about the gain by more than they can by chance."""
+    if not isinstance(whole.model, PoissonGaussianNoise) or len(sample.planes) < 3:
+        return False
+    gains, errors = [], []
+    for blocks in sample.planes:
+        usable = without_clipping(blocks)
+        if len(usable) >= 4 * LEAST_BLOCKS:
+            line = fit_line(usable)
+            gains.append(line.slope)
+            errors.append(float(np.sqrt(line.covariance[0, 0])))
+    good = [(g, e) for g, e in zip(gains, errors, strict=True) if 0 < e < 0.1 * g]
+    if len(good) < 3:
+        return False
+    own, error = np.array(good).T
+    away = np.abs(own - np.median(own))
+    return bool(np.median(away) > 0.17 * np.median(own) and np.median(away / error) > 3)
