@@ -1,6 +1,7 @@
 """Pixels in and out: every image enters as a `Stack` and leaves as a file written from one."""
 
 from .arrays import stack_from_array
+from .open import open_stack
 from .save import Saved, save_stack
 from .scale import IntensityScale
 from .stack import AXES, PixelSize, PlaneReader, Stack
@@ -12,6 +13,7 @@ __all__ = [
     "PlaneReader",
     "Saved",
     "Stack",
+    "open_stack",
     "save_stack",
     "stack_from_array",
 ]

@@ -1,0 +1,73 @@
+"""Open an image, whatever it is, as a stack."""
+
+from pathlib import Path
+from typing import Any
+
+from emdiff_app.errors import StackError
+
+from .overrides import PixelSizes
+from .stack import Stack
+
+__all__ = ["open_stack"]
+
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_ZARR = (".zattrs", "zarr.json", ".zgroup", ".zarray")
+
+
+def open_stack(
+    path: str | Path,
+    *,
+    axes: str | None = None,
+    pixel_size: PixelSizes | None = None,
+    channel: int | str | None = None,
+    series: int | None = None,
+) -> Stack:
+    """Open `path` lazily: a file, a folder of planes, a pattern such as `cells_*.tif`, or a Zarr.
+
+    `axes` says what the axes are (`"ZYX"`), `pixel_size` how far apart pixels are (um for Y and X, or one
+    for each axis), `channel` which channel to keep, `series` which image of a file that holds several.
+    Raises StackError, with a sentence for the user, where the file cannot be opened.
+    """
+    where = Path(path)
+    overrides: dict[str, Any] = {"axes": axes, "pixel_size": pixel_size, "channel": channel}
+    try:
+        if where.is_dir():
+            if any((where / name).exists() for name in _ZARR):
+                from .ome_zarr import open_zarr
+
+                return open_zarr(where, **overrides)
+            from .folder import open_folder
+
+            return open_folder(where, **overrides)
+        if not where.exists() and set(where.name) & set("*?[]"):
+            from .folder import open_folder
+
+            return open_folder(path, **overrides)
+        return _open_file(where, series, overrides)
+    except FileNotFoundError as error:
+        raise StackError(f"{where}: there is no such file; check the name.") from error
+    except OSError as error:
+        raise StackError(
+            f"{where}: it cannot be read ({error.strerror or error}); nothing was changed."
+        ) from error
+    except MemoryError as error:
+        raise StackError(
+            f"{where.name}: opening it takes more memory than there is; nothing was changed."
+        ) from error
+
+
+def _open_file(path: Path, series: int | None, overrides: dict[str, Any]) -> Stack:
+    with path.open("rb") as file:
+        start = file.read(16)
+    if start[:4] in _TIFF:
+        from .tiff import open_tiff
+
+        return open_tiff(path, series=series, **overrides)
+    if start[:6] == b"\x93NUMPY":
+        from .npy import open_npy
+
+        return open_npy(path, **overrides)
+    raise StackError(
+        f"{path.name}: it is neither a TIFF, a Zarr, a .npy nor a photo, so it cannot be opened; "
+        "save it as TIFF or OME-TIFF and open that."
+    )

@@ -1,0 +1,182 @@
+"""TIFF and its many relatives as stacks."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emdiff_app.errors import StackError
+
+from .axes import map_axes
+from .open_files import OpenFiles
+from .overrides import PixelSizes, override
+from .stack import Stack
+from .tiff_colour import Colour, colour_of
+from .tiff_health import check_pages
+from .tiff_ifds import walk
+from .tiff_log import collected_messages
+from .tiff_metadata import describe
+from .tiff_pages import Coding, coding_of
+from .tiff_reader import TiffReader, rows_position
+from .tiff_series import Series, from_tifffile
+
+__all__ = ["open_tiff"]
+
+
+def open_tiff(
+    path: Path,
+    *,
+    axes: str | None = None,
+    pixel_size: PixelSizes | None = None,
+    channel: int | str | None = None,
+    series: int | None = None,
+) -> Stack:
+    """The stack in a TIFF file; nothing but its directories is read."""
+    chain = walk(path)
+    if not len(chain):
+        raise StackError(
+            f"{path.name}: it is no usable TIFF, since {chain.problem or 'it holds no image'}; nothing was changed. "
+            "Copy it again from where it was recorded."
+        )
+    with collected_messages() as messages, _tifffile(path) as file:
+        found = [from_tifffile(each, chain, path) for each in file.series]
+        chosen, notes = _choose(found, series, path.name)
+        describe(chosen, file)
+        stack = _stack(chosen, file, path, axes)
+    if chain.problem:
+        notes.append(f"The file is damaged ({chain.problem}); what comes before was opened. Copy it again.")
+    stack = stack.with_(warnings=(*notes, *_worth_saying(messages), *stack.warnings))
+    return override(stack, pixel_size, channel)
+
+
+@contextmanager
+def _tifffile(path: Path) -> Iterator[Any]:
+    """tifffile's view of the file; whatever it stumbles over is the file's fault and said so."""
+    import tifffile
+
+    file = None
+    try:
+        file = tifffile.TiffFile(path, _multifile=False)
+        yield file
+    except (StackError, OSError):
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())[:100] or type(error).__name__
+        raise StackError(
+            f"{path.name}: it is damaged or of a kind that cannot be read ({reason}); nothing was changed. "
+            "Copy it again, or save it as a plain TIFF."
+        ) from error
+    finally:
+        if file is not None:
+            file.close()
+
+
+def _choose(found: list[Series], wanted: int | None, name: str) -> tuple[Series, list[str]]:
+    """The series that was asked for, or the first of the largest; the others are named."""
+    if not found:
+        raise StackError(f"{name}: it holds no image; nothing was changed. Check that it is the right file.")
+    if wanted is not None:
+        if not 0 <= wanted < len(found):
+            raise StackError(f"{name}: there is no series {wanted}; it has {len(found)}, counted from 0.")
+        return found[wanted], []
+    best = max(range(len(found)), key=lambda i: (found[i].pixels, -i))
+    others = [
+        f"{i} ({s.name + ', ' if s.name else ''}{' x '.join(str(n) for n in s.shape if n > 1)})"
+        for i, s in enumerate(found)
+        if i != best
+    ]
+    if not others:
+        return found[best], []
+    listed = ", ".join(others[:6]) + (", ..." if len(others) > 6 else "")
+    return found[best], [
+        f"The file holds {len(found)} images; this is number {best}. Choose another with series=: {listed}."
+    ]
+
+
+def _stack(series: Series, file: Any, path: Path, axes: str | None) -> Stack:
+    coding = coding_of(series.keyframe, path.name)
+    told = check_pages(series, coding, path.name)
+    rows_at = rows_position(series.axes, series.shape, coding, len(series.pages))
+    if rows_at is None:
+        raise StackError(
+            f"{path.name}: its description ({' x '.join(map(str, series.shape))}) does not fit its pages; nothing was "
+            "changed. Save it as a plain TIFF."
+        )
+    colour = colour_of(series, coding.dtype, coding.shape[0] * coding.shape[4])
+    found, shape = _with_colour(series, colour, coding, rows_at)
+    mapped = map_axes(found, shape, axes, name=path.name)
+    if mapped.letters[rows_at : rows_at + 2] != "YX":
+        raise StackError(
+            f"{path.name}: --axes {axes} puts rows and columns elsewhere than the pages of the file have them; "
+            "keep YX where the file has it, or save the stack with its axes in another order."
+        )
+    reader = TiffReader(OpenFiles(), series.pages, coding, colour, mapped, rows_at, told)
+    return Stack(
+        reader,
+        mapped.axes,
+        mapped.stack_shape,
+        np.dtype(colour.dtype),
+        name=path.name,
+        pixel_size={a: s for a, s in series.pixel_size.items() if a in "TZYX"},
+        channels=_channels(series, colour, mapped.stack_shape, mapped.axes),
+        significant_bits=series.significant_bits or colour.significant_bits,
+        compression=_compression(series.keyframe),
+        format=_format(series.kind, file),
+        source=path,
+        warnings=(*series.warnings, *colour.warnings, *mapped.warnings),
+        extras=_extras(file),
+    )
+
+
+def _with_colour(series: Series, colour: Colour, coding: Coding, rows_at: int) -> tuple[str, tuple[int, ...]]:
+    """The axes of the file with its samples named for what they are."""
+    letters, shape = list(series.axes), series.shape
+    letters[rows_at : rows_at + 2] = "YX"
+    for i, letter in enumerate(letters):
+        if letter == "S":
+            taken = colour.letter == "C" and any(
+                a == "C" and n > 1 for a, n in zip(letters, shape, strict=True)
+            )
+            letters[i] = "Q" if taken else (colour.letter or "S")
+    if colour.added:
+        if len(letters) > rows_at + 2:
+            letters, shape = letters[: rows_at + 2], shape[: rows_at + 2]
+        letters, shape = [*letters, "S"], (*shape, colour.added)
+    return "".join(letters), shape
+
+
+def _channels(series: Series, colour: Colour, shape: tuple[int, ...], axes: str) -> tuple[str, ...]:
+    count = dict(zip(axes, shape, strict=True)).get("C", 1)
+    names = series.channels or colour.channels
+    return names if len(names) == count else ()
+
+
+def _compression(page: Any) -> str | None:
+    return None if page.compression == 1 else page.compression.name.lower().replace("_", "-")
+
+
+def _format(kind: str, file: Any) -> str:
+    names = {
+        "imagej": "ImageJ TIFF",
+        "ome": "OME-TIFF",
+        "lsm": "LSM",
+        "stk": "STK",
+        "mmstack": "Micro-Manager TIFF",
+    }
+    return names.get(kind, "BigTIFF" if file.is_bigtiff else "TIFF")
+
+
+def _extras(file: Any) -> dict[str, Any]:
+    """What a writer of the same format can give back; long descriptions are cut off, not kept."""
+    extras: dict[str, Any] = {}
+    if file.is_imagej and file.imagej_metadata:
+        extras["imagej"] = dict(file.imagej_metadata)
+    if file.is_ome and (xml := file.ome_metadata) and len(xml) <= 1 << 20:
+        extras["ome_xml"] = xml
+    return extras
+
+
+def _worth_saying(messages: list[str]) -> list[str]:
+    return []
