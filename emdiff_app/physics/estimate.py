@@ -6,36 +6,22 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
-from scipy.stats import chi2
 
 from emdiff_app.errors import PhysicsError
 from emdiff_app.images import Stack
 
 from .estimate_blocks import Blocks
+from .estimate_curve import CurvePoint, curve_points, oddities, why_not_photons
 from .estimate_fit import Line, fit_line, without_clipping
 from .estimate_sample import Sample, sample_blocks, stretched_planes
 from .noise import GaussianNoise, NoiseSpec, PoissonGaussianNoise
 
-__all__ = ["CurvePoint", "NoiseEstimate", "estimate_noise"]
+__all__ = ["NoiseEstimate", "estimate_noise"]
 
 DARKEST = 0.5
 """This percentile of the block means stands for the camera offset where nobody knows it."""
 LEAST_BLOCKS = 24
-SURE = 3.0
-"""The slope has to be this many standard errors above zero, or the noise is called Gaussian."""
-
-
-class CurvePoint(BaseModel):
-    """One point of the measured mean-variance curve: blocks of about one level."""
-
-    model_config = ConfigDict(frozen=True)
-
-    level: float
-    variance: float
-    weight: float
-    """How many blocks stand behind it."""
 
 
 class NoiseEstimate(BaseModel):
@@ -150,16 +136,16 @@ def _estimate(name: str, sample: Sample, offset: float | None) -> NoiseEstimate:
         tiny = max(float(np.ptp(blocks.level)), abs(median), 1e-6) * 1e-6
         caveats.append("No noise was found at all: the images look simulated, or were smoothed.")
         return _result(name, sample, GaussianNoise(sigma=tiny), blocks, line, 0.0, 0.0, caveats)
-    refusal = _why_not_photons(blocks, line, variance)
+    refusal = why_not_photons(blocks, line, variance)
     if refusal:
         caveats.append(refusal)
         flat = fit_line(blocks, flat=True)
         sigma2 = flat.intercept if flat.intercept > 0 else variance
         error = flat.error_at(median)
         model: NoiseSpec = GaussianNoise(sigma=float(np.sqrt(sigma2)))
-        return _result(name, sample, model, blocks, flat, sigma2, error, caveats + _oddities(blocks, flat))
+        return _result(name, sample, model, blocks, flat, sigma2, error, caveats + oddities(blocks, flat))
     model, notes = _photon_model(blocks, line, offset)
-    caveats += notes + _oddities(blocks, line)
+    caveats += notes + oddities(blocks, line)
     return _result(name, sample, model, blocks, line, variance, error, caveats)
 
 
@@ -185,7 +171,7 @@ def _result(
         variance_error=error / variance if variance else 0.0,
         gain_error=gain_error,
         photons_at_median=None if photons is None else float(photons),
-        points=_points(blocks, line),
+        points=curve_points(blocks, line),
         from_repeats=sample.from_repeats,
         caveats=tuple(caveats),
     )
@@ -199,25 +185,6 @@ def _variance_there(blocks: Blocks, line: Line, level: float) -> tuple[float, fl
     near = np.argsort(np.abs(blocks.level - level))[: max(LEAST_BLOCKS, len(blocks) // 20)]
     measured = float(np.median(blocks.variance[near]))
     return measured, measured
-
-
-def _why_not_photons(blocks: Blocks, line: Line, variance: float) -> str | None:
-    """Why the slope cannot be taken for a gain, or None where it can."""
-    slope, error = line.slope, float(np.sqrt(line.covariance[0, 0]))
-    low, high = np.percentile(blocks.level[line.used], [2, 98])
-    if slope > SURE * error and slope * (high - low) > 0.1 * float(line.at(low)):
-        return None
-    if error * (high - low) > 0.3 * variance:
-        return (
-            f"The intensities range from {low:.4g} to {high:.4g} only, too little to tell how the noise grows with "
-            "the signal; it was taken to be the same everywhere (Gaussian)."
-        )
-    if slope < -SURE * error:
-        return (
-            "The noise falls with the signal, so the images were probably clipped or processed (gamma, denoising); "
-            "one average sigma (Gaussian) is a makeshift."
-        )
-    return "The noise does not grow with the signal, so it was taken to be the same everywhere (Gaussian)."
 
 
 def _photon_model(blocks: Blocks, line: Line, offset: float | None) -> tuple[PoissonGaussianNoise, list[str]]:
@@ -239,58 +206,6 @@ def _photon_model(blocks: Blocks, line: Line, offset: float | None) -> tuple[Poi
         f"an offset of about {-line.intercept / gain:.4g}. Check the offset."
     )
     return PoissonGaussianNoise(offset=offset, gain=gain, read_noise=0.0), [note]
-
-
-def _oddities(blocks: Blocks, line: Line) -> list[str]:
-    """Signs that the noise is not what the model says: correlated, or not a straight line."""
-    found = []
-    expected = np.maximum(line.at(blocks.level), 1e-30)
-    white = chi2.ppf([0.1, 0.5], blocks.texture_degrees) / blocks.texture_degrees
-    flattest, middle = np.quantile(blocks.texture / expected, [0.1, 0.5])
-    if flattest > 1.6 * white[0]:
-        found.append(
-            "Even the flattest parts hold more coarse than fine detail: the images were probably smoothed, resized or "
-            "compressed (JPEG), and the noise is then under-estimated."
-        )
-    elif middle < 0.7 * white[1]:
-        found.append(
-            "There is more fine than coarse detail: the images were probably sharpened, or pixels interleaved; the "
-            "noise is then over-estimated."
-        )
-    points = [p for p in _points(blocks, line) if p.weight >= 30]
-    if len(points) >= 6:
-        bend = _bend(points, line)
-        if abs(bend) > 0.25:
-            found.append(
-                f"The variance does not grow in a straight line (it is {100 * abs(bend):.0f} % "
-                f"{'below' if bend < 0 else 'above'} it at the bright end): the images may have been gamma-corrected "
-                "or processed."
-            )
-    return found
-
-
-def _bend(points: Sequence[CurvePoint], line: Line) -> float:
-    """How far the brightest sixth of the curve lies off the line, relative to it."""
-    bright = points[-max(1, len(points) // 6) :]
-    ratio = [p.variance / max(float(line.at(p.level)), 1e-30) for p in bright]
-    return float(np.average(ratio, weights=[p.weight for p in bright])) - 1
-
-
-def _points(blocks: Blocks, line: Line, count: int = 40) -> tuple[CurvePoint, ...]:
-    """The blocks that were used, averaged in equal steps of level."""
-    level, variance = blocks.level[line.used], blocks.variance[line.used]
-    if not level.size:
-        return ()
-    edges = np.linspace(level.min(), level.max(), count + 1)
-    where: NDArray[np.intp] = np.digitize(level, edges[1:-1])
-    weight = np.bincount(where, minlength=count)
-    with np.errstate(invalid="ignore"):
-        mean = np.bincount(where, level, count) / weight
-        value = np.bincount(where, variance, count) / weight
-    return tuple(
-        CurvePoint(level=float(mean[i]), variance=float(value[i]), weight=float(weight[i]))
-        for i in np.flatnonzero(weight)
-    )
 
 
 def _scales_differ(sample: Sample, whole: NoiseEstimate) -> bool:
