@@ -1,0 +1,24 @@
+"""The image canvas: napari's, embedded by its public widget class. See docs/decisions on why this one."""
+
+from typing import Any
+
+from napari.components import ViewerModel
+from napari.qt import QtViewer
+
+__all__ = ["Canvas"]
+
+
+class Canvas:
+    """A viewer model (layers, dims, camera) and the Qt widgets that show it."""
+
+    def __init__(self) -> None:
+        self.model = ViewerModel(title="EMDiff")
+        self.widget = QtViewer(self.model, show_welcome_screen=False)
+        self.widget.setAcceptDrops(False)  # the window takes them, and opens them with our reader
+        self.layers: Any = self.widget.layers
+        self.layer_controls: Any = self.widget.controls
+
+    def close(self) -> None:
+        """Let go of the layers and the graphics context."""
+        self.model.layers.clear()
+        self.widget.close()

@@ -1,0 +1,134 @@
+"""The standalone window: canvas in the middle, steps on the right, curves and previews below."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from napari.qt import get_current_stylesheet
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+
+from emdiff_app.gui import LayersHost, Session, Steps, Views
+from emdiff_app.gui.drops import dropped_paths
+
+from .canvas import Canvas
+from .leaving import Leaving, ask_leaving
+from .menus import fill_menus
+
+__all__ = ["MainWindow"]
+
+IMAGES = "Images (*.tif *.tiff *.png *.jpg *.jpeg *.npy *.zarr);;All files (*)"
+SAVED = "OME-TIFF (*.ome.tif);;TIFF (*.tif);;PNG (*.png)"
+
+
+class MainWindow(QMainWindow):
+    """`ask` decides what happens to a learning when the window closes; tests bring their own."""
+
+    def __init__(
+        self, runs_folder: Path | None = None, ask: Callable[[QWidget], Leaving] = ask_leaving
+    ) -> None:
+        super().__init__()
+        self.setWindowTitle("EMDiff")
+        self.setAcceptDrops(True)
+        self._ask = ask
+        self.canvas = Canvas()
+        self.host = LayersHost(self.canvas.model, self)
+        self.session = Session(self.host)
+        if runs_folder is not None:
+            self.session.runs_folder = runs_folder
+        # napari's widgets carry their icons in its style sheet; one style for all of the window.
+        self.setStyleSheet(get_current_stylesheet())
+        self.steps = Steps(self.session)
+        self.views = Views(self.session)
+        self.setCentralWidget(self.canvas.widget)
+        self.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
+        left, right, below = (
+            Qt.DockWidgetArea.LeftDockWidgetArea,
+            Qt.DockWidgetArea.RightDockWidgetArea,
+            Qt.DockWidgetArea.BottomDockWidgetArea,
+        )
+        self.docks = [
+            self._dock("Steps", self.steps, right),
+            self._dock("Layer controls", self.canvas.layer_controls, left),
+            self._dock("Layers", self.canvas.layers, left),
+            self._dock("Progress", self.views, below),
+        ]
+        fill_menus(self)
+        self.statusBar()
+        self.canvas.model.events.status.connect(self._show_status)
+        self.resize(1280, 720)
+        self.resizeDocks([self.docks[0], self.docks[1]], [380, 210], Qt.Orientation.Horizontal)
+        self.resizeDocks([self.docks[3]], [210], Qt.Orientation.Vertical)
+
+    def _dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
+        dock = QDockWidget(title, self)
+        dock.setObjectName(title)
+        dock.setWidget(widget)
+        dock.setAccessibleName(title)
+        self.addDockWidget(area, dock)
+        return dock
+
+    def _show_status(self) -> None:
+        status = self.canvas.model.status
+        if isinstance(status, str):
+            self.statusBar().showMessage(status)
+        else:
+            self.statusBar().showMessage(f"{status.get('layer_name', '')} {status.get('value', '')}".strip())
+
+    # verbs of the menus ----------------------------------------------------------------------
+
+    def open_paths(self, paths: Sequence[Path]) -> None:
+        self.session.open_files(list(paths))
+
+    def open_files(self) -> None:
+        self.open_paths(self.host.ask_files("Open images", IMAGES))
+
+    def open_run(self) -> None:
+        folder = self.host.ask_folder("Open a run folder")
+        if folder is not None:
+            self.session.open_run(folder)
+
+    def save_image(self) -> None:
+        """Write the layer that is selected in the list, with its pixel size and axes."""
+        layer = self.canvas.model.layers.selection.active
+        image = self.session.image(str(id(layer)))
+        if image is None:
+            self.session.tell(
+                "No image is selected, so nothing was saved; select one under Layers.", "warning"
+            )
+            return
+        path = self.host.ask_new_file("Save the image", f"{image.name}.ome.tif", SAVED)
+        if path is not None:
+            self.session.save_image(image.key, path)
+
+    # events ----------------------------------------------------------------------------------
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if dropped_paths(event.mimeData()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self.open_paths(dropped_paths(event.mimeData()))
+        event.acceptProposedAction()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        run = self.session.learning.run
+        choice = Leaving.KEEP_LEARNING
+        if self.session.learning_job.alive and self.session.learning.state.busy:
+            choice = self._ask(self)
+        if choice is Leaving.CANCEL:
+            event.ignore()
+            return
+        if choice in (Leaving.STOP, Leaving.DISCARD):
+            self.session.stop_learning()
+            if choice is Leaving.DISCARD:
+                self.session.stop_learning()  # twice: at once
+            self.session.learning_job.join(None if choice is Leaving.DISCARD else 60)
+        self.steps.stop()
+        self.session.close()
+        self.host.disconnect()
+        if choice is Leaving.DISCARD and run is not None:
+            shutil.rmtree(run, ignore_errors=True)
+        self.canvas.close()
+        super().closeEvent(event)

@@ -1,0 +1,25 @@
+"""Work that outlasts a click: threads and a worker process that tell the window where they are. No Qt here."""
+
+from .history import LearningStatus, Score
+from .learning_job import LearningJob
+from .mailbox import Mailbox
+from .restoring_job import RestoringJob, RestoringStatus
+from .states import LEARN_BUTTONS, NEXT, RESTORE_BUTTONS, Button, JobState
+from .task import Outcome, Tasks, sentence_of
+
+__all__ = [
+    "LEARN_BUTTONS",
+    "NEXT",
+    "RESTORE_BUTTONS",
+    "Button",
+    "JobState",
+    "LearningJob",
+    "LearningStatus",
+    "Mailbox",
+    "Outcome",
+    "RestoringJob",
+    "RestoringStatus",
+    "Score",
+    "Tasks",
+    "sentence_of",
+]

@@ -1,0 +1,193 @@
+"""Learning: a thread that supervises the worker process of a run and follows its events."""
+
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from emdiff_app.learning import EventFollower, RunFolder
+
+from .history import History, LearningStatus
+from .mailbox import Mailbox
+from .states import JobState
+from .task import sentence_of
+from .worker import WorkerCommand, exit_words, last_words, start_worker, worker_command
+
+__all__ = ["LearningJob"]
+
+LOOK_EVERY_S = 0.05
+SILENT_S = 120.0  # an unfinished run that has said nothing for so long has nobody working on it
+LEAVE_S = 10.0  # how long a worker may take to leave after its last event
+
+
+class LearningJob:
+    """One run at a time. Every method returns at once; what happens is posted as `learning`."""
+
+    def __init__(self, mailbox: Mailbox, command: WorkerCommand = worker_command) -> None:
+        self._mailbox = mailbox
+        self._command = command
+        self._thread: threading.Thread | None = None
+        self._history: History | None = None
+        self._run: RunFolder | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stop = threading.Event()
+        self._kill = threading.Event()
+        self._leave = threading.Event()
+
+    @property
+    def alive(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def start(self, prepare: Callable[[], RunFolder], folder: Path) -> None:
+        """Make the run in the background, then let a worker learn."""
+        self._begin(History(folder), lambda: self._learn(prepare))
+
+    def resume(self, run: RunFolder) -> None:
+        """Let a new worker go on with a run from its last save."""
+        self._begin(self._replayed(run), lambda: self._learn(lambda: run))
+
+    def follow(self, run: RunFolder) -> None:
+        """Show a run that was started elsewhere; if somebody works on it, keep following."""
+        self._begin(History(run.path), lambda: self._watch(run))
+
+    def pause(self) -> None:
+        if self._run:
+            self._run.ask("pause")
+
+    def unpause(self) -> None:
+        if self._run:
+            self._run.ask("resume")
+
+    def stop(self) -> None:
+        """Stop and keep; asked twice, end the worker at once and keep the last save."""
+        if self._stop.is_set():
+            self._kill.set()
+        self._stop.set()
+
+    def leave(self) -> None:
+        """Stop looking, and let the worker go on without a window."""
+        self._leave.set()
+        self.join()
+
+    def join(self, timeout: float | None = 5.0) -> None:
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+    # in the thread ---------------------------------------------------------------------------
+
+    def _begin(self, history: History, work: Callable[[], None]) -> None:
+        if self.alive:
+            return
+        self._history, self._run, self._process = history, None, None
+        for flag in (self._stop, self._kill, self._leave):
+            flag.clear()
+        self._post(history.status())
+
+        def body() -> None:
+            try:
+                work()
+            except Exception as error:
+                history.fail(sentence_of(error), last_words(history.run))
+            finally:
+                self._post(history.status())
+
+        self._thread = threading.Thread(target=body, name="emdiff learning", daemon=True)
+        self._thread.start()
+
+    def _replayed(self, run: RunFolder) -> History:
+        history = History(run.path)
+        for event in run.follower().read():
+            history.take(event)
+            if history.state.ended:
+                history.begin_again()
+        history.begin_again()
+        return history
+
+    def _learn(self, prepare: Callable[[], RunFolder]) -> None:
+        history = self._known()
+        run = prepare()
+        if self._stop.is_set():
+            history.move(JobState.STOPPED)
+            return
+        follower = run.follower()
+        follower.read()  # what a resumed run has said before is known
+        self._run, self._process = run, start_worker(run, self._command)
+        self._supervise(follower)
+
+    def _supervise(self, follower: EventFollower) -> None:
+        history, process = self._known(), self._process
+        assert process is not None
+        asked = False
+        ended_at: float | None = None
+        while not self._leave.is_set():
+            gone = process.poll() is not None  # asked before reading, so that no last event is missed
+            self._read(follower)
+            if gone:
+                break
+            if self._stop.is_set() and not asked and self._run:
+                self._run.ask("stop")
+                asked = True
+                history.move(JobState.STOPPING)
+                self._post(history.status())
+            ended_at = (ended_at or time.monotonic()) if history.state.ended else None
+            if self._kill.is_set() or (ended_at and time.monotonic() - ended_at > LEAVE_S):
+                process.kill()
+            time.sleep(LOOK_EVERY_S)
+        if not self._leave.is_set() and not history.state.ended:
+            self._explain_end(process.wait())
+
+    def _explain_end(self, code: int) -> None:
+        history = self._known()
+        if self._kill.is_set():
+            history.prior = history.run / "prior.emprior" if history.saved_at else None
+            history.move(JobState.STOPPED)
+            return
+        history.fail(
+            f"The learning process {exit_words(code)}. {history.saved_words()} "
+            "Press Resume to go on from there.",
+            last_words(history.run),
+        )
+
+    def _watch(self, run: RunFolder) -> None:
+        history, follower = self._known(), run.follower()
+        self._run = run
+        heard = _changed_at(run)
+        while not self._leave.is_set():
+            if self._read(follower):
+                heard = max(heard, _changed_at(run))
+            if history.state.ended:
+                return
+            if time.time() - heard > SILENT_S or self._kill.is_set():
+                history.fail(
+                    f"Nobody is working on this run. {history.saved_words()} Press Resume to go on from there."
+                )
+                return
+            if self._stop.is_set() and history.state is not JobState.STOPPING:
+                run.ask("stop")
+                history.move(JobState.STOPPING)
+                self._post(history.status())
+            time.sleep(LOOK_EVERY_S)
+
+    def _read(self, follower: EventFollower) -> bool:
+        history = self._known()
+        news = follower.read()
+        for event in news:
+            history.take(event)
+        if news:
+            self._post(history.status())
+        return bool(news)
+
+    def _known(self) -> History:
+        assert self._history is not None
+        return self._history
+
+    def _post(self, status: LearningStatus) -> None:
+        self._mailbox.post("learning", status)
+
+
+def _changed_at(run: RunFolder) -> float:
+    try:
+        return (run.path / "events.jsonl").stat().st_mtime
+    except OSError:
+        return 0.0

@@ -1,0 +1,149 @@
+"""Stacks as napari layers and back. Works on any object with napari's layer attributes; imports no napari."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from emdiff_app.images import AXES, PixelSize, Stack, stack_from_array
+
+__all__ = ["Origin", "is_image", "layer_keywords", "layer_stack", "layers_of", "result_keywords"]
+
+KEY = "emdiff"
+WHOLE = 1 << 29  # stacks up to half a gigabyte are read at once, so that scrolling never waits
+
+
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """Kept in a layer's metadata: the stack behind it, as long as its pixels are still those."""
+
+    stack: Stack
+    pixels: Any
+    channel: int | None = None
+    is_result: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class LazyPixels:
+    """A large stack as napari wants arrays: planes are read when they are looked at."""
+
+    stack: Stack
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.stack.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.stack.dtype
+
+    @property
+    def ndim(self) -> int:
+        return self.stack.ndim
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.stack.shape))
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.stack[key]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        return self.stack.numpy().astype(dtype or self.dtype, copy=False)
+
+
+def layers_of(stack: Stack) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Pixels and keywords of `add_image` for each channel of a stack; reads the pixels of small stacks."""
+    count = stack.sizes.get("C")
+    for number in range(count or 1):
+        one = stack.channel(number) if count else stack
+        pixels = one.numpy() if one.nbytes <= WHOLE else LazyPixels(one)
+        keywords = layer_keywords(one)
+        if count and count > 1:
+            channel = stack.channels[number] if stack.channels else f"channel {number}"
+            keywords["name"] = f"{keywords['name']} {channel}"
+            keywords["colormap"] = ("green", "magenta", "cyan", "yellow", "red", "blue", "gray")[number % 7]
+            keywords["blending"] = "additive"
+        keywords["metadata"] = {KEY: Origin(one, pixels, number if count else None)}
+        yield pixels, keywords
+
+
+def layer_keywords(stack: Stack) -> dict[str, Any]:
+    """Name, scale, units and axis labels of a stack as keywords of `add_image`."""
+    axes = stack.axes.replace("S", "")
+    steps = [stack.pixel_size.get(axis) for axis in axes]
+    return {
+        "name": stack.name or (stack.source.stem if stack.source else "image"),
+        "scale": tuple(step.value if step else 1.0 for step in steps),
+        "units": tuple(step.unit if step else "pixel" for step in steps),
+        "axis_labels": tuple(axes),
+        "rgb": "S" in stack.axes,
+    }
+
+
+def is_image(layer: Any) -> bool:
+    return any(kind.__name__ == "Image" for kind in type(layer).__mro__)
+
+
+def layer_stack(layer: Any) -> tuple[Stack, Origin | None, bool]:
+    """The stack of a layer, where it came from if that is still true, and whether its axes are certain."""
+    origin = layer.metadata.get(KEY)
+    if isinstance(origin, Origin) and origin.pixels is layer.data:
+        return origin.stack, origin, True
+    if getattr(layer, "multiscale", False):
+        pixels: Any = layer.data[0]
+    else:
+        pixels = layer.data
+    axes, known = _axes(layer)
+    return (
+        stack_from_array(pixels, axes, pixel_size=_pixel_size(layer, axes), name=layer.name),
+        None,
+        known,
+    )
+
+
+def _axes(layer: Any) -> tuple[str, bool]:
+    """By the layer's labels where they are ours; else by the usual order of its axes."""
+    colour = "S" if layer.rgb else ""
+    labels = "".join(str(label).upper() for label in layer.axis_labels)
+    ordered = labels == "".join(sorted(set(labels), key=AXES.find))
+    if len(labels) == layer.ndim and ordered and {"Y", "X"} <= set(labels) <= set(AXES) - {"S"}:
+        return labels + colour, True
+    usual = {2: "YX", 3: "ZYX", 4: "TZYX", 5: "TCZYX"}[max(2, min(layer.ndim, 5))]
+    return usual + colour, layer.ndim == 2
+
+
+def _pixel_size(layer: Any, axes: str) -> Mapping[str, PixelSize]:
+    sizes = {}
+    for axis, value, unit in zip(axes.replace("S", ""), layer.scale, layer.units, strict=True):
+        word = f"{unit:~}" if hasattr(unit, "dimensionality") else str(unit)
+        word = {"µm": "um", "μm": "um", "micrometer": "um"}.get(word, word)
+        if axis in "TZYX" and word not in ("px", "pixel", "1 px", ""):
+            sizes[axis] = PixelSize(float(value), word)
+    return sizes
+
+
+def result_keywords(stack: Stack, kind: str, source: Any | None) -> dict[str, Any]:
+    """Keywords for a result: place and look of the layer it came from.
+
+    A result with s times as many pixels gets scale / s, and its first pixel's centre lies
+    `(scale / s - scale) / 2` from the old one, so that both cover the same area.
+    """
+    keywords = layer_keywords(stack)
+    if source is not None and len(source.scale) == len(keywords["scale"]):
+        old = np.asarray(source.scale, dtype=float)
+        shapes = [np.asarray(shape[: len(old)], dtype=float) for shape in (source.data.shape, stack.shape)]
+        new = old * shapes[0] / shapes[1]
+        keywords["scale"] = tuple(new)
+        keywords["translate"] = tuple(np.asarray(source.translate) + (new - old) / 2)
+        keywords["units"] = source.units
+        keywords["axis_labels"] = source.axis_labels
+        if kind == "restored":
+            keywords["colormap"] = source.colormap
+            keywords["contrast_limits"] = tuple(source.contrast_limits)
+            keywords["gamma"] = source.gamma
+    if kind == "uncertainty":
+        keywords["colormap"] = "magma"
+        keywords["visible"] = False
+    return keywords

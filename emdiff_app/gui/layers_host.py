@@ -1,0 +1,90 @@
+"""The host over a napari layer list: the viewer's own in napari, the embedded canvas's in our window."""
+
+from pathlib import Path
+from typing import Any
+
+from psygnal import Signal
+from qtpy.QtWidgets import QFileDialog, QWidget
+
+from emdiff_app.errors import EMDiffError
+from emdiff_app.images import Stack
+
+from .host import ImageRef, Message, Result
+from .layers import KEY, Origin, is_image, layer_stack, layers_of, result_keywords
+
+__all__ = ["LayersHost"]
+
+
+class LayersHost:
+    """`viewer` is napari's viewer or viewer model; images are its Image layers."""
+
+    images_changed = Signal()
+
+    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
+        self.viewer = viewer
+        self.parent = parent
+        events = viewer.layers.events
+        self._watched = (events.inserted, events.removed, events.reordered)
+        for event in self._watched:
+            event.connect(self._changed)
+        for layer in viewer.layers:
+            layer.events.name.connect(self._changed)
+
+    def disconnect(self) -> None:
+        """Let go of the viewer."""
+        for event in self._watched:
+            event.disconnect(self._changed)
+        for layer in self.viewer.layers:
+            layer.events.name.disconnect(self._changed)
+
+    def _changed(self, event: Any = None) -> None:
+        layer: Any = getattr(event, "value", None)
+        if getattr(event, "type", "") == "inserted" and hasattr(layer, "events"):
+            layer.events.name.connect(self._changed)
+        self.images_changed.emit()
+
+    def list_images(self) -> list[ImageRef]:
+        return [ref for layer in self.viewer.layers if is_image(layer) and (ref := self._ref(layer))]
+
+    def _ref(self, layer: Any) -> ImageRef | None:
+        try:
+            stack, origin, known = layer_stack(layer)
+        except EMDiffError:
+            return None  # a kind of array that is no image to us, such as one of six axes
+        channel = origin.channel if origin else None
+        return ImageRef(
+            key=str(id(layer)),
+            name=layer.name,
+            stack=stack,
+            channel=channel,
+            is_result=bool(origin and origin.is_result),
+            axes_known=known,
+        )
+
+    def _layer(self, key: str) -> Any | None:
+        return next((layer for layer in self.viewer.layers if str(id(layer)) == key), None)
+
+    def show_stack(self, stack: Stack) -> None:
+        for pixels, keywords in layers_of(stack):
+            self.viewer.add_image(pixels, **keywords)
+
+    def add_result(self, result: Result) -> None:
+        pixels = result.stack.numpy()
+        keywords = result_keywords(result.stack, result.kind, self._layer(result.of))
+        keywords["metadata"] = {KEY: Origin(result.stack, pixels, is_result=True)}
+        self.viewer.add_image(pixels, **keywords)
+
+    def say(self, message: Message) -> None:
+        self.viewer.status = message.text
+
+    def ask_files(self, title: str, kinds: str) -> list[Path]:
+        names, _ = QFileDialog.getOpenFileNames(self.parent, title, "", kinds)
+        return [Path(name) for name in names]
+
+    def ask_folder(self, title: str) -> Path | None:
+        name = QFileDialog.getExistingDirectory(self.parent, title)
+        return Path(name) if name else None
+
+    def ask_new_file(self, title: str, suggestion: str, kinds: str) -> Path | None:
+        name, _ = QFileDialog.getSaveFileName(self.parent, title, suggestion, kinds)
+        return Path(name) if name else None

@@ -1,0 +1,63 @@
+"""What the five steps share: a part that folds, and controls that a screen reader can name."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from superqt import QCollapsible
+
+__all__ = ["Section", "button", "line", "named", "text"]
+
+W = TypeVar("W", bound=QWidget)
+
+
+class Section(QCollapsible):
+    """One step; `self.body` is where its controls go."""
+
+    def __init__(self, number: int, title: str) -> None:
+        super().__init__(f"{number}  {title}", expandedIcon="▾", collapsedIcon="▸")
+        self.setDuration(0)
+        self.toggleButton().setAccessibleName(f"Step {number}: {title}")
+        font = self.toggleButton().font()
+        font.setBold(True)
+        self.toggleButton().setFont(font)
+        content = QWidget()
+        self.body = QVBoxLayout(content)
+        self.body.setContentsMargins(8, 0, 4, 6)
+        self.body.setSpacing(6)
+        self.setContent(content)
+        self.expand(animate=False)
+
+
+def named(widget: W, name: str, tip: str = "") -> W:
+    """Give a control the name that assistive technology reads, and a hint."""
+    widget.setAccessibleName(name)
+    widget.setToolTip(tip or name)
+    return widget
+
+
+def button(title: str, clicked: Callable[[], Any], tip: str = "", name: str = "") -> QPushButton:
+    made = named(QPushButton(title), name or title.rstrip("."), tip)
+    made.clicked.connect(lambda: clicked())
+    return made
+
+
+def text(words: str = "", name: str = "") -> QLabel:
+    """Words that wrap and never widen the dock."""
+    label = QLabel(words)
+    label.setWordWrap(True)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    if name:
+        label.setAccessibleName(name)
+    return label
+
+
+def line(*widgets: QWidget, stretch: bool = True) -> QHBoxLayout:
+    """Widgets side by side."""
+    row = QHBoxLayout()
+    row.setSpacing(6)
+    for widget in widgets:
+        row.addWidget(widget)
+    if stretch:
+        row.addStretch(1)
+    return row

@@ -1,0 +1,131 @@
+"""The same held-out crops after every round: recorded, restored, and how uncertain that is."""
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QRect, Qt, QTimer
+from qtpy.QtGui import QImage, QPainter, QPaintEvent
+from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
+from superqt import QLabeledSlider
+
+from .panels.section import line, named, text
+from .session import Session
+
+__all__ = ["PreviewPictures", "Previews", "read_preview"]
+
+ROWS = {"recorded": "recorded", "restored": "restored", "spread": "uncertainty"}
+LIMIT = 64 << 20
+MOST = 4
+
+
+def read_preview(file: Path) -> dict[str, NDArray[Any]] | None:
+    """The pictures of a preview file; None when it is not there (yet) or is no such file."""
+    try:
+        if file.stat().st_size > LIMIT:
+            return None
+        with np.load(file, allow_pickle=False) as arrays:
+            found = {name: np.asarray(arrays[name], dtype=np.float32)[:MOST] for name in ROWS}
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return None
+    return found if all(a.ndim == 3 and a.size for a in found.values()) else None
+
+
+class PreviewPictures(QWidget):
+    """Three rows of crops, each column one crop, drawn as large as there is room."""
+
+    LABEL = 80
+
+    def __init__(self) -> None:
+        super().__init__()
+        named(self, "Previews of held-out crops", "Above: recorded; then restored; then its uncertainty.")
+        self.images: list[tuple[str, list[QImage]]] = []
+        self.setMinimumSize(220, 120)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+
+    def show_arrays(self, arrays: dict[str, NDArray[Any]]) -> None:
+        """Recorded and restored share their black and white, so that they can be compared."""
+        self.images = []
+        limits = [np.percentile(crop, (0.5, 99.8)) for crop in arrays["recorded"]]
+        top = float(np.percentile(arrays["spread"], 99.5))
+        for name, title in ROWS.items():
+            ranges = [(0.0, top)] * len(limits) if name == "spread" else limits
+            rows = [_grey(crop, *pair) for crop, pair in zip(arrays[name], ranges, strict=True)]
+            self.images.append((title, rows))
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        if not self.images:
+            return
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
+        columns = len(self.images[0][1])
+        side = int(min(self.height() / len(ROWS), (self.width() - self.LABEL) / columns)) - 3
+        for row, (title, images) in enumerate(self.images):
+            y = row * (side + 3)
+            place = QRect(0, y, self.LABEL - 6, side)
+            painter.drawText(place, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight), title)
+            for column, image in enumerate(images):
+                painter.drawImage(QRect(self.LABEL + column * (side + 3), y, side, side), image)
+        painter.end()
+
+
+class Previews(QWidget):
+    """The pictures with a slider over the rounds; looks for a new one at most once a second."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+        self.pictures = PreviewPictures()
+        self.slider = named(QLabeledSlider(Qt.Orientation.Horizontal), "Round of the previews")
+        self.empty = text("Previews appear after the first round.")
+        self.row = QWidget()
+        row = line(QLabel("Round"), self.slider, stretch=False)
+        row.setContentsMargins(0, 0, 0, 0)
+        self.row.setLayout(row)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 2, 4, 2)
+        layout.addWidget(self.empty)
+        layout.addWidget(self.pictures, 1)
+        layout.addWidget(self.row)
+        self.slider.valueChanged.connect(lambda _: self._draw())
+        self._files: dict[int, Path] = {}
+        self._drawn: tuple[int, Path] | None = None
+        self._wait = QTimer(self, interval=1000, singleShot=True)
+        self._wait.timeout.connect(self._refresh)
+        session.events.learning.connect(self._news)
+        self._refresh()
+
+    def _news(self) -> None:
+        if not self._wait.isActive() and dict(self.session.learning.previews) != self._files:
+            self._wait.start()
+
+    def _refresh(self) -> None:
+        newest = self.slider.value() == max(self._files, default=self.slider.value())
+        self._files = dict(self.session.learning.previews)
+        for widget in (self.pictures, self.row):
+            widget.setVisible(bool(self._files))
+        self.empty.setVisible(not self._files)
+        if self._files:
+            self.slider.setRange(min(self._files), max(self._files))
+            if newest:  # who looks at an old round keeps looking at it
+                self.slider.setValue(max(self._files))
+            self._draw()
+
+    def _draw(self) -> None:
+        reached = [number for number in self._files if number <= self.slider.value()]
+        if not reached or self._drawn == (max(reached), self._files[max(reached)]):
+            return
+        arrays = read_preview(self._files[max(reached)])
+        if arrays is not None:
+            self._drawn = (max(reached), self._files[max(reached)])
+            self.pictures.show_arrays(arrays)
+
+
+def _grey(crop: NDArray[Any], low: float, high: float) -> QImage:
+    unit = np.nan_to_num((crop - low) / max(float(high) - float(low), 1e-9))
+    grey = np.ascontiguousarray((unit.clip(0, 1) * 255).astype(np.uint8))
+    height, width = grey.shape
+    return QImage(grey.tobytes(), width, height, width, QImage.Format.Format_Grayscale8).copy()

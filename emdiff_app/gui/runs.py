@@ -1,0 +1,96 @@
+"""From what the window holds to a run folder, and to the same thing as a command line."""
+
+import os
+import re
+import shlex
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+from emdiff_app.errors import EMDiffError, RunError
+from emdiff_app.images import save_stack
+from emdiff_app.learning import PRESETS, Preset, Recipe, RunFolder
+from emdiff_app.physics import ImagingModel
+
+from .host import ImageRef
+
+__all__ = ["default_runs", "learn_line", "make_run", "new_folder", "restore_line"]
+
+
+def default_runs() -> Path:
+    """Where runs go unless the user says otherwise."""
+    return user_data_path("emdiff", appauthor=False) / "runs"
+
+
+def new_folder(runs: Path, images: Sequence[ImageRef]) -> Path:
+    """A name that tells runs apart: when, and of what."""
+    name = re.sub(r"[^\w-]+", "-", images[0].name).strip("-")[:40] if images else "run"
+    stem = f"{time.strftime('%Y-%m-%d-%H%M%S')}-{name or 'run'}"
+    path, number = runs / stem, 2
+    while path.exists():
+        path, number = runs / f"{stem}-{number}", number + 1
+    return path
+
+
+def make_run(
+    folder: Path, images: Sequence[ImageRef], model: ImagingModel, preset: Preset, device: str
+) -> RunFolder:
+    """A run folder whose recipe names files; images that are no files are written into it."""
+    if not images:
+        raise RunError("No image is ticked, so there is nothing to learn from; tick one under Images.")
+    channels = {image.channel for image in images}
+    # One recipe names one channel: images that differ in it, or are no files, are written out.
+    as_files = len(channels) == 1 and all(image.file and image.file.exists() for image in images)
+    names = [f"{number:02d}.ome.tif" for number in range(len(images))]
+    paths = [
+        image.file if as_files else folder / "images" / name
+        for image, name in zip(images, names, strict=True)
+    ]
+    recipe = Recipe.model_validate(
+        {
+            "stacks": [str(path) for path in paths],
+            "channel": channels.pop() if as_files else None,
+            "model": model,
+            "device": device,
+            **PRESETS[preset],
+        }
+    )
+    run = RunFolder.create(folder, recipe)
+    if not as_files:
+        (folder / "images").mkdir()
+        for image, path in zip(images, paths, strict=True):
+            assert path is not None
+            save_stack(image.stack, path)
+    return run
+
+
+def learn_line(images: Sequence[ImageRef], model: Path, preset: Preset, out: Path) -> str:
+    """`emdiff learn ...` that does what Start learning would."""
+    return _line(["learn", *_files(images), "--model", str(model), "--out", str(out), "--preset", preset])
+
+
+def restore_line(image: ImageRef, prior: Path, model: Path, out: Path, samples: int, spread: bool) -> str:
+    """`emdiff restore ...` that does what Restore would."""
+    write = "mean,spread" if spread else "mean"
+    words = ["restore", *_files([image]), "--prior", str(prior), "--model", str(model), "--out", str(out)]
+    return _line([*words, "--samples", str(samples), "--write", write])
+
+
+def _files(images: Sequence[ImageRef]) -> list[str]:
+    if not images:
+        raise EMDiffError("No image is chosen, so there is no command to copy; choose one under Images.")
+    missing = [image.name for image in images if image.file is None or image.channel is not None]
+    if missing:
+        raise EMDiffError(
+            f"{missing[0]} is not a file by itself, so no command can name it; nothing was copied. Save it "
+            "as a file and open that."
+        )
+    return [str(image.file) for image in images]
+
+
+def _line(words: Sequence[str]) -> str:
+    words = ["emdiff", *words]
+    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)

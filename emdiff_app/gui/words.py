@@ -1,0 +1,68 @@
+"""The lines that say how far a job is."""
+
+import time
+
+from .jobs import JobState, LearningStatus, RestoringStatus
+
+__all__ = ["ago", "duration", "learning_line", "restoring_line"]
+
+PHASES = {
+    "start": "looking at the images",
+    "e-step": "restoring crops",
+    "m-step": "learning",
+    "score": "judging",
+}
+STATES = {
+    JobState.IDLE: "",
+    JobState.PREPARING: "Getting ready...",
+    JobState.RUNNING: "Starting...",
+    JobState.PAUSED: "Paused",
+    JobState.STOPPING: "Stopping after this step...",
+    JobState.STOPPED: "Stopped",
+    JobState.DONE: "Done",
+    JobState.FAILED: "Failed",
+}
+
+
+def learning_line(status: LearningStatus, now: float | None = None) -> str:
+    """`Round 3/12, learning, step 840/2000, 40-50 min left, saved 2 min ago`."""
+    word = STATES[status.state]
+    if not status.rounds:
+        return word
+    parts = [] if status.state is JobState.RUNNING else [word.rstrip(".")]
+    parts.append(f"round {status.round}/{status.rounds}")
+    if status.state.busy and status.phase:
+        parts += [PHASES.get(status.phase, status.phase), f"step {status.step}/{status.steps}"]
+    if status.state is JobState.RUNNING and status.remaining_s:
+        parts.append(f"{duration(*status.remaining_s)} left")
+    parts.append(ago(status.saved_at, now))
+    line = ", ".join(part for part in parts if part)
+    return line[:1].upper() + line[1:]
+
+
+def restoring_line(status: RestoringStatus) -> str:
+    """`Plane 3 of 12`, with the words of the state around it."""
+    if status.state is JobState.RUNNING and status.progress:
+        return f"Plane {min(status.progress.plane + 1, status.progress.planes)} of {status.progress.planes}"
+    if status.state is JobState.STOPPING:
+        return "Cancelling after this step..."
+    return STATES[status.state]
+
+
+def duration(low: float, high: float) -> str:
+    """A range of seconds as a person would say it."""
+    if high < 90:
+        return f"{max(int(low), 1)}-{max(int(high), 2)} s"
+    if high < 5400:
+        return f"{max(round(low / 60), 1)}-{max(round(high / 60), 2)} min"
+    return f"{low / 3600:.1f}-{high / 3600:.1f} h"
+
+
+def ago(then: float | None, now: float | None = None) -> str:
+    """When it was saved, for a person."""
+    if then is None:
+        return "nothing saved yet"
+    seconds = max((time.time() if now is None else now) - then, 0)
+    if seconds < 60:
+        return "saved just now"
+    return f"saved {int(seconds // 60)} min ago" if seconds < 5400 else f"saved {seconds / 3600:.1f} h ago"
