@@ -1,7 +1,7 @@
 """What the set-up scripts share. Only the standard library: they run before anything is installed."""
 
-from .commands import guarded, main_job, run, test, test_steps
+from .commands import checks, guarded, main_job, run, test
 from .environment import Environment
 from .messages import SetUpError
 
-__all__ = ["Environment", "SetUpError", "guarded", "main_job", "run", "test", "test_steps"]
+__all__ = ["Environment", "SetUpError", "checks", "guarded", "main_job", "run", "test"]

@@ -1,17 +1,20 @@
 """The two commands of a checkout: `run` starts EMDiff, `test` tests it; both set it up first."""
 
 import os
+import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from . import pip_output
 from .environment import CHECKOUT, Environment
 from .messages import SetUpError, say
 from .system import has_screen
 
-__all__ = ["guarded", "main_job", "run", "test", "test_steps"]
+__all__ = ["checks", "guarded", "main_job", "run", "test"]
 
 INTERRUPTED = 130
 
@@ -25,17 +28,19 @@ def guarded(job: Callable[[list[str]], int], usage: str | None) -> int:
     try:
         return job(arguments)
     except SetUpError as reason:
-        print(f"\n{reason}", file=sys.stderr)
+        say(f"\n{reason}")
+        return 1
+    except OSError as error:
+        say(f"\n{pip_output.explain(str(error), 'The set-up')}")
         return 1
     except KeyboardInterrupt:
-        print("\nInterrupted; nothing is broken. Run the same command again to go on.", file=sys.stderr)
+        say("\nInterrupted; nothing is broken. Run the same command again to go on.")
         return INTERRUPTED
 
 
 def run(arguments: list[str]) -> int:
     """Set up for using EMDiff, then hand over to it."""
-    environment = Environment()
-    environment.set_up({"app"})
+    environment = _set_up({"app"})
     if arguments == ["--setup-only"]:
         say(f"Ready. Start it with: {environment.script('emdiff')}")
         return 0
@@ -53,16 +58,15 @@ def main_job(commands: Path = CHECKOUT / "emdiff_app" / "cli") -> list[str]:
 
 def test(arguments: list[str]) -> int:
     """Set up for testing, then run the checks; the code of the first that fails."""
-    environment = Environment()
-    environment.set_up({"app", "test"})
+    environment = _set_up({"app", "test"})
     if arguments == ["--setup-only"]:
         say(f"Ready. Run tests with: {environment.python} -m pytest")
         return 0
-    codes = [_step(step) for step in test_steps(str(environment.python), arguments)]
+    codes = [_step(step) for step in checks(str(environment.python), arguments)]
     return next((code for code in codes if code), 0)
 
 
-def test_steps(python: str, arguments: Sequence[str]) -> list[list[str]]:
+def checks(python: str, arguments: Sequence[str]) -> list[list[str]]:
     """The commands of a test run. pytest comes last, so that its closing line is the last line."""
     pytest = [python, "-m", "pytest", *arguments]
     if not has_screen() and shutil.which("xvfb-run"):
@@ -78,9 +82,25 @@ def test_steps(python: str, arguments: Sequence[str]) -> list[list[str]]:
     ]
 
 
+def _set_up(extras: set[str]) -> Environment:
+    environment = Environment()
+    # Being told to end is being interrupted: pip must not go on alone.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        environment.set_up(extras)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    return environment
+
+
 def _step(command: list[str]) -> int:
-    say("$ " + " ".join(command))
-    return subprocess.call(command, cwd=CHECKOUT)
+    say(f"$ {shlex.join(command)}")
+    with subprocess.Popen(command, cwd=CHECKOUT) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            process.wait()  # the keyboard interrupted it too: let it say how far it came
+            raise
 
 
 def _hand_over(command: list[str]) -> int:

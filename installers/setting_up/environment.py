@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -33,6 +34,7 @@ class Environment:
         self.constraints = checkout / "installers" / "constraints.txt"
         self.stamp = self.folder / "emdiff-set-up.json"
         self.log = self.folder / "set-up.log"
+        self._lock: int | None = None
 
     @property
     def python(self) -> Path:
@@ -104,10 +106,15 @@ class Environment:
 
     def _versions(self) -> str:
         """A fingerprint of everything that decides what is installed, and where."""
-        parts = [(self.checkout / "pyproject.toml").read_bytes(), self.constraints.read_bytes()]
-        parts.append(self._configuration().get("version", "").encode())
-        parts.append(str(self.checkout).encode())
-        return hashlib.sha256(b"\0".join(parts)).hexdigest()
+        project = tomllib.loads((self.checkout / "pyproject.toml").read_text("utf-8"))
+        decisive = {
+            "project": project.get("project"),
+            "build": [project.get("build-system"), project.get("tool", {}).get("hatch")],
+            "constraints": self.constraints.read_text("utf-8"),
+            "python": self._configuration().get("version"),
+            "folder": str(self.checkout),
+        }
+        return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
     def _read_stamp(self) -> dict[str, object]:
         try:
@@ -174,7 +181,8 @@ class Environment:
         command = [str(self.python), "-m", "pip", "install", "--no-input", "--progress-bar", "off"]
         command += ["--disable-pip-version-check", "--constraint", str(self.constraints), *arguments]
         variables = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
-        code, output = pip_output.follow(command, {**variables, "PIP_USER": "0", "PYTHONUNBUFFERED": "1"})
+        variables |= {"PIP_USER": "0", "PYTHONUNBUFFERED": "1"}
+        code, output = pip_output.follow(command, variables, self._lock)
         with self.log.open("a", encoding="utf-8") as log:
             log.write(output)
         if code:
@@ -184,11 +192,15 @@ class Environment:
 
     @contextlib.contextmanager
     def _only_one(self) -> Iterator[None]:
-        """Hold the set-up of this checkout; wait while another process does. Gone when the process is."""
+        """Hold the set-up of this checkout; wait while another process does.
+
+        The system drops the lock when this process and the pip that it started are gone, however they end.
+        """
         with self.constraints.open("r+b") as file:
             if not locking.try_lock(file):
                 say("Another set-up of this checkout is running; waiting for it to finish.")
                 locking.wait_for_lock(file)
+            self._lock = file.fileno()
             yield
 
 

@@ -1,5 +1,6 @@
 """What pip says: kept short while it works, turned into one sentence when it fails."""
 
+import os
 import queue
 import re
 import subprocess
@@ -20,7 +21,7 @@ OUT_OF_REACH = (
     r"|Connection broken|IncompleteRead|\b50[0234] (Server Error|Bad Gateway|Service|Gateway)"
 )
 NO_SUCH_VERSION = r"No matching distribution found for (?P<name>[^\s;]+)"
-FORBIDDEN = r"Permission denied|Errno 13|WinError 5\b"
+FORBIDDEN = r"Permission denied|Errno 13|Read-only file system|WinError 5\b"
 REASONS = {
     FULL_DISK: "because the disk is full; what is installed so far is kept. Free about 3 GB (8 GB where "
     "PyTorch comes with CUDA), or set TMPDIR to a larger disk if only the temporary folder is full, and "
@@ -31,8 +32,8 @@ REASONS = {
     "again.",
     OUT_OF_REACH: "because the package registry is out of reach; nothing is broken. Check the network "
     "(behind a proxy, set HTTPS_PROXY; for a mirror, PIP_INDEX_URL) and run this again.",
-    NO_SUCH_VERSION: "because the package registry has no {name} for this Python and this computer; nothing "
-    "is broken. Try another Python from 3.11 on.",
+    NO_SUCH_VERSION: "because the package registry shows no {name} for this Python and this computer; "
+    "nothing is broken. Check the network and the index that pip uses, or try another Python from 3.11 on.",
     FORBIDDEN: "because a file may not be written; nothing is broken. Close programs that use this "
     "checkout's .venv, check who owns it, and run this again.",
 }
@@ -62,9 +63,13 @@ def shorten(line: str) -> str | None:
     return None
 
 
-def follow(command: list[str], variables: Mapping[str, str]) -> tuple[int, str]:
-    """Run pip, show what it is at, and return its exit code and everything it printed."""
-    pip = subprocess.Popen(
+def follow(command: list[str], variables: Mapping[str, str], lock: int | None = None) -> tuple[int, str]:
+    """Run pip, show what it is at, and return its exit code and everything it printed.
+
+    pip keeps the file `lock` open, so that the lock outlives this process if only this one is killed.
+    """
+    lines: queue.Queue[str | None] = queue.Queue()
+    with subprocess.Popen(
         command,
         env=dict(variables),
         stdin=subprocess.DEVNULL,
@@ -73,16 +78,18 @@ def follow(command: list[str], variables: Mapping[str, str]) -> tuple[int, str]:
         text=True,
         encoding="utf-8",
         errors="replace",
-    )
-    lines: queue.Queue[str | None] = queue.Queue()
-    threading.Thread(target=_read, args=(pip, lines), daemon=True).start()
-    try:
-        output = _show(lines)
-        return pip.wait(), output
-    except BaseException:
-        pip.terminate()  # an interrupted set-up must not go on in the background
-        pip.wait()
-        raise
+        pass_fds=() if lock is None or os.name == "nt" else (lock,),
+    ) as pip:
+        reader = threading.Thread(target=_read, args=(pip, lines))
+        reader.start()
+        try:
+            output = _show(lines)
+        except BaseException:
+            pip.terminate()  # an interrupted set-up must not go on in the background
+            raise
+        finally:
+            reader.join()
+    return pip.returncode, output
 
 
 def _read(pip: "subprocess.Popen[str]", lines: "queue.Queue[str | None]") -> None:
