@@ -49,6 +49,8 @@ def map_axes(
     if override is not None:
         return _overridden(found, shape, override.upper(), name)
     letters = ["-" if n == 1 and a not in "YX" else a for a, n in zip(found, shape, strict=True)]
+    if "E" in letters and "C" not in letters:
+        letters[letters.index("E")] = "C"  # wavelengths are channels
     unknown = [i for i, letter in enumerate(letters) if letter not in AXES + "-"]
     repeated = sorted({a for a in letters if a != "-" and letters.count(a) > 1})
     if len(unknown) > 1 or repeated or "Y" not in letters or "X" not in letters:
@@ -73,6 +75,11 @@ def _guess(letter: str, length: int, letters: list[str], name: str) -> tuple[str
         raise StackError(
             f"{name}: it has a further axis of length {length} ({what}) beside {others}, which a stack cannot "
             "hold; nothing was changed. Save one of them at a time and open that."
+        )
+    if letter in NAMES and NAMES[letter] != "page":
+        raise StackError(
+            f"{name}: its axis of length {length} is {what}, which a stack does not have; to read it as another axis "
+            f"say {example}."
         )
     if length in COLOUR_LENGTHS and not {"C", "S"} & set(letters):
         raise StackError(

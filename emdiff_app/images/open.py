@@ -6,6 +6,7 @@ from typing import Any
 from emdiff_app.errors import StackError
 
 from .overrides import PixelSizes
+from .photos import is_photo, open_photo
 from .stack import Stack
 
 __all__ = ["open_stack"]
@@ -57,16 +58,20 @@ def open_stack(
 
 
 def _open_file(path: Path, series: int | None, overrides: dict[str, Any]) -> Stack:
+    from .tiff import open_companion, open_tiff
+
     with path.open("rb") as file:
         start = file.read(16)
     if start[:4] in _TIFF:
-        from .tiff import open_tiff
-
         return open_tiff(path, series=series, **overrides)
     if start[:6] == b"\x93NUMPY":
         from .npy import open_npy
 
         return open_npy(path, **overrides)
+    if is_photo(start):
+        return open_photo(path, **overrides)
+    if path.name.casefold().endswith(".companion.ome"):
+        return open_companion(path, series=series, **overrides)
     raise StackError(
         f"{path.name}: it is neither a TIFF, a Zarr, a .npy nor a photo, so it cannot be opened; "
         "save it as TIFF or OME-TIFF and open that."

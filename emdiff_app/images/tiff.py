@@ -1,5 +1,6 @@
 """TIFF and its many relatives as stacks."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,19 +11,25 @@ import numpy as np
 from emdiff_app.errors import StackError
 
 from .axes import map_axes
+from .ome_series import files_named, from_ome, inside
+from .ome_xml import MOST_PLANES
 from .open_files import OpenFiles
 from .overrides import PixelSizes, override
+from .photos import open_photo
 from .stack import Stack
 from .tiff_colour import Colour, colour_of
 from .tiff_health import check_pages
-from .tiff_ifds import walk
+from .tiff_ifds import Chain, walk
 from .tiff_log import collected_messages
 from .tiff_metadata import describe
 from .tiff_pages import Coding, coding_of
 from .tiff_reader import TiffReader, rows_position
 from .tiff_series import Series, from_tifffile
 
-__all__ = ["open_tiff"]
+__all__ = ["open_companion", "open_tiff"]
+
+_YCBCR = 6
+_NEW_JPEG = {7, 33007, 34892}
 
 
 def open_tiff(
@@ -32,8 +39,12 @@ def open_tiff(
     pixel_size: PixelSizes | None = None,
     channel: int | str | None = None,
     series: int | None = None,
+    companion: tuple[Path, str] | None = None,
 ) -> Stack:
-    """The stack in a TIFF file; nothing but its directories is read."""
+    """The stack in a TIFF file; nothing but its directories is read.
+
+    `companion` is a file that describes this one and its OME-XML.
+    """
     chain = walk(path)
     if not len(chain):
         raise StackError(
@@ -41,14 +52,39 @@ def open_tiff(
             "Copy it again from where it was recorded."
         )
     with collected_messages() as messages, _tifffile(path) as file:
-        found = [from_tifffile(each, chain, path) for each in file.series]
-        chosen, notes = _choose(found, series, path.name)
-        describe(chosen, file)
-        stack = _stack(chosen, file, path, axes)
+        found, notes = _series_of(file, chain, path, companion)
+        chosen, others = _choose(found, series, path.name)
+        better = _better_with_pillow(chosen, path, axes)
+        if better is None:
+            describe(chosen, file)
+            stack = _stack(chosen, file, path, axes)
+        else:
+            stack = better
     if chain.problem:
         notes.append(f"The file is damaged ({chain.problem}); what comes before was opened. Copy it again.")
-    stack = stack.with_(warnings=(*notes, *_worth_saying(messages), *stack.warnings))
+    stack = stack.with_(warnings=(*notes, *others, *_worth_saying(messages), *stack.warnings))
     return override(stack, pixel_size, channel)
+
+
+def open_companion(path: Path, **overrides: Any) -> Stack:
+    """The stack that an OME companion file describes, from the TIFFs beside it."""
+    if path.stat().st_size > 64 << 20:
+        raise StackError(
+            f"{path.name}: it is too large for a description of a stack; open one of its TIFFs instead."
+        )
+    text = path.read_text(encoding="utf-8", errors="replace")
+    try:
+        names = files_named(text)
+    except ValueError as error:
+        raise StackError(
+            f"{path.name}: its OME-XML cannot be used ({error}); open one of its TIFFs instead."
+        ) from error
+    for name in names:
+        part = inside(path.parent, name)
+        if part is not None and part.is_file():
+            stack = open_tiff(part, companion=(path, text), **overrides)
+            return stack.with_(name=path.name, source=path)
+    raise StackError(f"{path.name}: none of the TIFFs that it describes is in its folder; copy them there.")
 
 
 @contextmanager
@@ -58,8 +94,11 @@ def _tifffile(path: Path) -> Iterator[Any]:
 
     file = None
     try:
-        file = tifffile.TiffFile(path, _multifile=False)
-        yield file
+        with np.errstate(all="ignore"):
+            file = tifffile.TiffFile(path, _multifile=False)
+        # Damaged numbers divide by zero inside; errstate keeps numpy quiet about it, in this thread only.
+        with np.errstate(all="ignore"):
+            yield file
     except (StackError, OSError):
         raise
     except Exception as error:
@@ -71,6 +110,65 @@ def _tifffile(path: Path) -> Iterator[Any]:
     finally:
         if file is not None:
             file.close()
+
+
+def _series_of(
+    file: Any, chain: Chain, path: Path, companion: tuple[Path, str] | None
+) -> tuple[list[Series], list[str]]:
+    """All images of the file; where OME-XML describes them, by our own reading of it."""
+    notes: list[str] = []
+    if companion is not None:
+        found, notes = from_ome(file, companion[1], chain, companion[0], None)
+        if not found:
+            raise StackError(
+                f"{companion[0].name}: it does not describe the TIFFs beside it; open one of those instead."
+            )
+        return found, notes
+    if file.is_ome and (text := file.ome_metadata):
+        found, notes = from_ome(file, text, chain, path, path)
+        if found:
+            return found, notes
+        file.is_ome = False
+    if file.is_mmstack and _promised_planes(file) > MOST_PLANES:
+        file.is_mmstack = False
+    return [from_tifffile(each, chain, path) for each in file.series], notes
+
+
+def _promised_planes(file: Any) -> int:
+    """How many planes a Micro-Manager file claims; tifffile would make room for all of them."""
+    said = file.micromanager_metadata or {}
+    summary, index = said.get("Summary") or {}, said.get("IndexMap")
+    if index is None or not len(index):
+        return MOST_PLANES + 1
+    claimed = [int(summary.get(key, 1)) for key in ("Channels", "Slices", "Frames", "Positions")]
+    return math.prod(
+        max(1, abs(n), int(m) + 1) for n, m in zip(claimed, index[:, :4].max(axis=0), strict=True)
+    )
+
+
+def _better_with_pillow(series: Series, path: Path, axes: str | None) -> Stack | None:
+    """Old JPEG and YCbCr colours, which libtiff decodes; single pictures all of them."""
+    from tifffile import TIFF
+
+    page = series.keyframe
+    if int(page.photometric) != _YCBCR or int(page.compression) in _NEW_JPEG:
+        if int(page.compression) == 1 or page.compression in TIFF.DECOMPRESSORS:
+            return None
+        raise StackError(
+            f"{path.name}: its compression ({_compression(page)}) cannot be decoded here; nothing was changed. "
+            "Save it uncompressed or with LZW and open that."
+        )
+    pages = len(series.pages)
+    more = (f"Only the first of {pages} pages was opened.",) if pages > 1 else ()
+    try:
+        stack = open_photo(path, axes=axes, formats=("TIFF",), said=more)
+        stack.plane((0,) * len(stack.outer_axes))
+    except StackError as error:
+        raise StackError(
+            f"{path.name}: its colours (YCbCr, {_compression(page) or 'uncompressed'}) cannot be decoded here; nothing "
+            "was changed. Save it as RGB and open that."
+        ) from error
+    return stack.with_(compression=_compression(page), format="TIFF")
 
 
 def _choose(found: list[Series], wanted: int | None, name: str) -> tuple[Series, list[str]]:
@@ -119,7 +217,7 @@ def _stack(series: Series, file: Any, path: Path, axes: str | None) -> Stack:
         mapped.stack_shape,
         np.dtype(colour.dtype),
         name=path.name,
-        pixel_size={a: s for a, s in series.pixel_size.items() if a in "TZYX"},
+        pixel_size={a: s for a, s in series.pixel_size.items() if a in mapped.axes},
         channels=_channels(series, colour, mapped.stack_shape, mapped.axes),
         significant_bits=series.significant_bits or colour.significant_bits,
         compression=_compression(series.keyframe),

@@ -1,0 +1,196 @@
+"""Photos (PNG, JPEG and their like), and the TIFFs that Pillow reads better than anyone else."""
+
+import struct
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emdiff_app.errors import StackError
+
+from .axes import map_axes
+from .overrides import PixelSizes, override
+from .stack import Stack
+
+__all__ = ["is_photo", "open_photo"]
+
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "PPM")
+_MOST_BYTES = 1 << 31
+_HIGHEST_RATIO = 3000
+_MODES = {
+    "1": "L", "L": "L", "LA": "LA", "La": "LA", "P": "RGB", "PA": "RGBA", "RGB": "RGB", "RGBA": "RGBA", "RGBa": "RGBA",
+    "RGBX": "RGB", "CMYK": "RGB", "YCbCr": "RGB", "LAB": "RGB", "HSV": "RGB", "I;16": "I;16", "I;16B": "I;16",
+    "I;16L": "I;16", "I": "I", "F": "F",
+}  # fmt: skip
+_DTYPES = {"I;16": np.uint16, "I": np.int32, "F": np.float32}
+_SAMPLES = {"LA": 2, "RGB": 3, "RGBA": 4}
+
+
+def is_photo(start: bytes) -> bool:
+    """Whether a file that begins like this is a photo."""
+    return start.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"GIF8", b"P5", b"P6")) or (
+        start[:4] == b"RIFF" and start[8:12] == b"WEBP"
+    )
+
+
+@dataclass
+class _PhotoReader:
+    """The one plane of a photo, decoded when first asked for and kept: photos are small."""
+
+    path: Path
+    mode: str
+    formats: tuple[str, ...]
+    deep: bool
+    frame: int = 0
+    letters: str = "YX"
+    pixels: NDArray[Any] | None = None
+    lock: Lock = field(default_factory=Lock)
+
+    def read(self, index: tuple[int, ...]) -> NDArray[Any]:
+        with self.lock:
+            if self.pixels is None:
+                self.pixels = _decode(self.path, self.mode, self.formats, self.deep, self.frame)
+        return self.pixels[..., index[0]] if index else self.pixels.copy()
+
+    def read_region(self, index: tuple[int, ...], rows: slice, columns: slice) -> NDArray[Any]:
+        return self.read(index)[rows, columns]
+
+    def close(self) -> None:
+        self.pixels = None
+
+
+def open_photo(
+    path: Path,
+    *,
+    axes: str | None = None,
+    pixel_size: PixelSizes | None = None,
+    channel: int | str | None = None,
+    formats: tuple[str, ...] = _FORMATS,
+    said: tuple[str, ...] = (),
+) -> Stack:
+    """A photo as a stack of one plane; its colours are the axis S."""
+    image = _open(path, formats)
+    with image:
+        notes = list(said)
+        deep = image.format == "PNG" and _png_depth(path) == 16
+        mode = _MODES.get(image.mode)
+        if mode is None:
+            raise StackError(
+                f"{path.name}: pixels of kind {image.mode} cannot be read; save it as PNG or TIFF."
+            )
+        mode = _told(image, mode, deep, notes)
+        width, height = image.size
+        if image.getexif().get(0x0112, 1) in (5, 6, 7, 8) and image.format != "TIFF":
+            width, height = height, width
+        if image.getexif().get(0x0112, 1) not in (0, 1) and image.format != "TIFF":
+            notes.append("The photo was turned upright as its camera recorded (EXIF orientation).")
+        kind = image.format or "photo"
+    samples = _SAMPLES.get(mode, 1)
+    dtype = np.dtype(np.uint16 if deep else _DTYPES.get(mode, np.uint8))
+    _check_size(path, height * width * samples * dtype.itemsize)
+    letters = "YX" if samples == 1 else "YXC" if samples == 2 else "YXS"
+    mapped = map_axes(letters, (height, width, samples)[: len(letters)], axes, name=path.name)
+    if mapped.letters[:2] != "YX":
+        raise StackError(f"{path.name}: the first axes of a photo are Y and X; --axes {axes} says otherwise.")
+    stack = Stack(
+        _PhotoReader(path, mode, formats, deep),
+        mapped.axes,
+        mapped.stack_shape,
+        dtype,
+        name=path.name,
+        channels=("gray", "alpha") if letters == "YXC" else (),
+        compression=None,
+        format=kind,
+        source=path,
+        warnings=tuple(notes),
+    )
+    return override(stack, pixel_size, channel)
+
+
+def _told(image: Any, mode: str, deep: bool, notes: list[str]) -> str:
+    """The mode to convert to, and what to say about the conversion."""
+    if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
+        notes.append(
+            f"The file holds {image.n_frames} frames; only the first was opened. Save the frames as a TIFF stack."
+        )
+    if image.mode in ("P", "PA"):
+        if "transparency" in image.info:
+            mode = "RGBA"
+        palette = np.asarray(image.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
+        if mode == "RGB" and (palette == palette[:, :1]).all():
+            return "L"
+        notes.append("The file stores colours as a table; they were expanded to RGB.")
+    if image.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
+        notes.append(f"The colours ({image.mode}) were converted to RGB.")
+    if mode in ("RGBA", "LA"):
+        notes.append("The last colour sample is transparency (alpha), not light.")
+    if deep and mode in ("I", "I;16"):
+        return "I;16"
+    return mode
+
+
+def _open(path: Path, formats: tuple[str, ...]) -> Any:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return Image.open(path, formats=formats)
+    except UnidentifiedImageError as error:
+        raise StackError(
+            f"{path.name}: it is damaged or of a kind that cannot be read; copy it again."
+        ) from error
+    except FileNotFoundError:
+        raise
+    except Exception as error:
+        raise _damaged(path, error) from error
+
+
+def _decode(path: Path, mode: str, formats: tuple[str, ...], deep: bool, frame: int) -> NDArray[Any]:
+    from PIL import ImageOps
+
+    try:
+        if deep:
+            return _decode_deep(path)
+        with warnings.catch_warnings(), _open(path, formats) as image:
+            warnings.simplefilter("ignore")
+            image.seek(frame)
+            turned = image if image.format == "TIFF" else ImageOps.exif_transpose(image)
+            return np.array(turned if turned.mode == mode else turned.convert(mode))
+    except (StackError, FileNotFoundError):
+        raise
+    except Exception as error:
+        raise _damaged(path, error) from error
+
+
+def _decode_deep(path: Path) -> NDArray[Any]:
+    """A 16-bit PNG; Pillow would halve the depth of a coloured one."""
+    import imagecodecs
+
+    return np.asarray(imagecodecs.png_decode(path.read_bytes()))
+
+
+def _png_depth(path: Path) -> int:
+    with path.open("rb") as file:
+        start = file.read(26)
+    return struct.unpack_from(">B", start, 24)[0] if len(start) > 24 else 8
+
+
+def _check_size(path: Path, nbytes: int) -> None:
+    stored = path.stat().st_size
+    if nbytes > _MOST_BYTES or (nbytes > 64 << 20 and nbytes > _HIGHEST_RATIO * stored):
+        raise StackError(
+            f"{path.name}: it claims {nbytes / 2**30:.1f} GiB of pixels in {stored} bytes, so it is damaged or no "
+            "photo; nothing was changed."
+        )
+
+
+def _damaged(path: Path, error: Exception) -> StackError:
+    reason = " ".join(str(error).split())[:100] or type(error).__name__
+    return StackError(
+        f"{path.name}: it is damaged or cut short ({reason}); nothing was changed. Copy it again."
+    )
