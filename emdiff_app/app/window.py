@@ -127,7 +127,6 @@ class MainWindow(QMainWindow):
             self.session.learning_job.join(None if choice is Leaving.DISCARD else 60)
         self.steps.stop()
         self.session.close()
-        self.host.disconnect()
         if choice is Leaving.DISCARD and run is not None:
             shutil.rmtree(run, ignore_errors=True)
         self.canvas.close()

@@ -1,7 +1,7 @@
 """The five steps in one scrolling column, and the curves and previews beside or below them."""
 
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QFrame, QScrollArea, QSplitter, QVBoxLayout, QWidget
 
 from .drops import dropped_paths
@@ -39,6 +39,7 @@ class Steps(QWidget):
         self.scroll.setFrameShape(QFrame.Shape.NoFrame)
         self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.scroll.setWidget(column)
+        self.scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.messages = MessageBar(session)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -72,8 +73,8 @@ class Views(QSplitter):
         self.previews = Previews(session)
         self.addWidget(self.plots)
         self.addWidget(self.previews)
-        self.setStretchFactor(0, 1)
-        self.setStretchFactor(1, 1)
+        self.setChildrenCollapsible(False)
+        self.setSizes([1000, 1000])
 
 
 class Dock(QSplitter):
@@ -88,8 +89,5 @@ class Dock(QSplitter):
         self.addWidget(self.views)
         self.setStretchFactor(0, 3)
         self.setStretchFactor(1, 1)
-
-    def closeEvent(self, event: QCloseEvent) -> None:
-        self.steps.stop()
-        self.session.close()
-        super().closeEvent(event)
+        # A host may take the dock away without closing it first; a worker then goes on by itself.
+        self.destroyed.connect(session.close)

@@ -10,6 +10,8 @@ from emdiff_app.images import Stack
 
 __all__ = ["Host", "ImageRef", "Message", "Offer", "Result"]
 
+WORDS = {"T": "times", "C": "channels", "Z": "planes"}
+
 
 @dataclass(frozen=True, eq=False)
 class ImageRef:
@@ -28,13 +30,13 @@ class ImageRef:
         return self.stack.source
 
     def describe(self) -> str:
-        """One line: `60 planes of 1024 x 1024, 0.108 um/px, uint16`."""
+        """One line: `60 planes of 1024 x 1024, 0.108 um/px, uint16, axes ZYX`."""
         sizes = self.stack.sizes
-        outer = " ".join(f"{axis}{sizes[axis]}" for axis in self.stack.outer_axes)
+        outer = " x ".join(f"{sizes[axis]} {WORDS[axis]}" for axis in self.stack.outer_axes)
         step = self.stack.pixel_size.get("X")
         return ", ".join(
             [
-                f"{outer} planes of {sizes['X']} x {sizes['Y']}" if outer else f"{sizes['X']} x {sizes['Y']}",
+                f"{outer} of {sizes['X']} x {sizes['Y']}" if outer else f"{sizes['X']} x {sizes['Y']}",
                 f"{step.value:.4g} {step.unit}/px" if step else "no pixel size",
                 str(self.stack.dtype),
                 f"axes {self.stack.axes}" + ("" if self.axes_known else " (assumed)"),
@@ -73,6 +75,10 @@ class Host(Protocol):
     """Small verbs, so that a test can be a host too. All of them are called on the window's thread."""
 
     images_changed: SignalInstance
+
+    def disconnect(self) -> None:
+        """The dock goes; let go of everything."""
+        ...
 
     def list_images(self) -> list[ImageRef]: ...
 

@@ -1,14 +1,18 @@
 """The place where the window speaks: one message with what can be done about it."""
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QMessageBox, QVBoxLayout
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QMessageBox, QStyle, QVBoxLayout
 
 from .panels.section import button, named, text
 from .session import Session
 
 __all__ = ["MessageBar"]
 
-SIGNS = {"info": "ⓘ", "warning": "⚠ Warning:", "error": "✖ Problem:"}  # never by colour alone
+SIGNS = {  # a shape and a word, never a colour alone
+    "info": ("", QStyle.StandardPixmap.SP_MessageBoxInformation),
+    "warning": ("Warning: ", QStyle.StandardPixmap.SP_MessageBoxWarning),
+    "error": ("Problem: ", QStyle.StandardPixmap.SP_MessageBoxCritical),
+}
 
 
 class MessageBar(QFrame):
@@ -27,7 +31,12 @@ class MessageBar(QFrame):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 4, 6, 4)
         layout.addWidget(self.working)
-        layout.addWidget(self.words)
+        self.sign = QLabel()
+        self.sign.setAlignment(Qt.AlignmentFlag.AlignTop)
+        spoken = QHBoxLayout()
+        spoken.addWidget(self.sign)
+        spoken.addWidget(self.words, 1)
+        layout.addLayout(spoken)
         self.buttons = QHBoxLayout()
         layout.addLayout(self.buttons)
         session.events.message.connect(self._show)
@@ -38,13 +47,16 @@ class MessageBar(QFrame):
         message, working = self.session.message, self.session.working
         self.working.setText(working)
         self.working.setVisible(bool(working))
-        self.words.setVisible(message is not None)
+        for widget in (self.words, self.sign):
+            widget.setVisible(message is not None)
         while (item := self.buttons.takeAt(0)) is not None:
             if (old := item.widget()) is not None:
                 old.hide()
                 old.deleteLater()
         if message is not None:
-            self.words.setText(f"{SIGNS[message.level]} {message.text}")
+            word, picture = SIGNS[message.level]
+            self.words.setText(word + message.text)
+            self.sign.setPixmap(self.style().standardIcon(picture).pixmap(16, 16))
             for offer in message.offers:
                 self.buttons.addWidget(button(offer.text, getattr(self.session, offer.verb)))
             if message.details:

@@ -3,6 +3,8 @@
 from typing import Any
 
 import pyqtgraph as pg
+from qtpy.QtCore import QEvent
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from .panels.section import named
@@ -17,15 +19,13 @@ class Plots(QWidget):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.session = session
-        self.log = named(QCheckBox("Logarithmic"), "Logarithmic loss axis")
-        self.loss: Any = self._plot("Loss", "optimiser step")
-        self.log.toggled.connect(lambda on: self.loss.setLogMode(y=on))
-        self.score = self._plot("Held-out score", "round")
-        self.loss_line = self.loss.plot(pen=pg.mkPen(self._ink(), width=1.5))
-        self.score_line = self.score.plot(
-            pen=pg.mkPen(self._ink(), width=1.5), symbol="o", symbolSize=7, symbolBrush=self._ink()
-        )
+        self.loss: Any = self._plot("Loss")
+        self.score: Any = self._plot("Held-out score")
+        self.loss_line = self.loss.plot()
+        self.score_line = self.score.plot(symbol="o", symbolSize=7)
         self.marks: list[Any] = []
+        self.log = named(QCheckBox("Logarithmic"), "Logarithmic loss axis")
+        self.log.toggled.connect(lambda on: self.loss.setLogMode(y=on))
         left = QVBoxLayout()
         left.setSpacing(0)
         left.addWidget(self.loss)
@@ -37,23 +37,41 @@ class Plots(QWidget):
         session.events.learning.connect(self._show)
         self._show()
 
-    def _ink(self) -> Any:
-        return self.palette().color(self.foregroundRole())
-
-    def _plot(self, title: str, below: str) -> Any:
+    def _plot(self, title: str) -> Any:
         plot = pg.PlotWidget(background=None)
         named(plot, title)
-        ink = self._ink()
-        plot.setTitle(title, color=ink, size="9pt")
-        plot.setLabel("bottom", below, color=ink)
-        for side in ("left", "bottom"):
-            axis = plot.getAxis(side)
-            axis.setPen(ink)
-            axis.setTextPen(ink)
-            axis.enableAutoSIPrefix(False)
         plot.setMinimumSize(120, 100)
         plot.setMenuEnabled(False)
+        for side in ("left", "bottom"):
+            plot.getAxis(side).enableAutoSIPrefix(False)
         return plot
+
+    def _colour(self) -> None:
+        """Draw in the colour of the text around it, light or dark."""
+        ink = self.palette().color(self.foregroundRole())
+        below = {"Loss": "optimiser step", "Held-out score": "round (higher is better)"}
+        for plot in (self.loss, self.score):
+            title = plot.accessibleName()
+            plot.setTitle(title, color=ink, size="9pt")
+            plot.setLabel("bottom", below[title], color=ink)
+            for side in ("left", "bottom"):
+                plot.getAxis(side).setPen(ink)
+                plot.getAxis(side).setTextPen(ink)
+        for line in (self.loss_line, self.score_line):
+            line.setPen(pg.mkPen(ink, width=1.5))
+        self.score_line.setSymbolBrush(ink)
+        self.score_line.setSymbolPen(ink)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        self._colour()
+        super().showEvent(event)
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange) and hasattr(
+            self, "score_line"
+        ):
+            self._colour()
+        super().changeEvent(event)
 
     def _show(self) -> None:
         status = self.session.learning
@@ -63,6 +81,6 @@ class Plots(QWidget):
             self.loss.removeItem(mark)
         self.marks = self.marks[: len(status.round_marks)]
         for place in status.round_marks[len(self.marks) :]:
-            mark = pg.InfiniteLine(place, pen=pg.mkPen(self._ink(), width=0.5, dash=[4, 4]))
+            mark = pg.InfiniteLine(place, pen=pg.mkPen(0.5, width=1, dash=[4, 4]))
             self.loss.addItem(mark)
             self.marks.append(mark)

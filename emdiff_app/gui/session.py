@@ -61,6 +61,7 @@ class Session:
         self.learning_job = LearningJob(self.mailbox)
         self.restoring_job = RestoringJob(self.mailbox)
         self.tasks = Tasks(self.mailbox)
+        self._closed = False
         self.host.images_changed.connect(self.look_at_images)
         self.look_at_images()
 
@@ -86,18 +87,33 @@ class Session:
         return [ref for ref in self.images if ref.key in self.ticked]
 
     def open_files(self, paths: list[Path]) -> None:
+        """Images, priors and run folders, each as what it is."""
+        images = []
         for path in paths:
             if path.suffix == ".emprior":
                 self.use_prior(path)
             elif (path / "recipe.json").is_file():
                 self.open_run(path)
             else:
-                self._task(f"Opening {path.name}", partial(open_stack, path), self._show)
+                images.append(path)
+        if images:
+            self._open_next(images)
+
+    def _open_next(self, paths: list[Path]) -> None:
+        """One after the other, so that a hundred files do not ask for a hundred threads."""
+        path, *others = paths
+
+        def show(stack: Any) -> None:
+            self._show(stack)
+            if others:
+                self._open_next(others)
+
+        self._task(f"Opening {path.name}", partial(open_stack, path), show)
 
     def _show(self, stack: Any) -> None:
         self.host.show_stack(stack)
-        for warning in stack.warnings:
-            self.tell(warning, "warning")
+        if stack.warnings:
+            self.tell(" ".join(stack.warnings), "warning")
 
     def try_example(self) -> None:
         """Everything set for a first look, offline."""
@@ -302,7 +318,11 @@ class Session:
 
     def close(self) -> None:
         """The window goes: a worker goes on, a restoration ends."""
+        if self._closed:
+            return
+        self._closed = True
         self.host.images_changed.disconnect(self.look_at_images)
+        self.host.disconnect()
         self.restoring_job.stop()
         self.learning_job.leave()
         self.restoring_job.join()

@@ -19,7 +19,7 @@ class ImagesPanel(Section):
         self.session = session
         self.list = named(QListWidget(), "Images to learn from", "Ticked images are learned from.")
         self.list.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.list.setMaximumHeight(96)
+        self.list.setMaximumHeight(72)
         self.list.itemChanged.connect(self._ticked)
         self.list.currentItemChanged.connect(lambda *_: self._describe())
         self.about = text(name="About the image")

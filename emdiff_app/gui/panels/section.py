@@ -8,6 +8,7 @@ from superqt import QCollapsible
 
 __all__ = ["Section", "button", "line", "named", "text"]
 
+FREE = 16777215  # what Qt calls no maximum
 W = TypeVar("W", bound=QWidget)
 
 
@@ -26,7 +27,15 @@ class Section(QCollapsible):
         self.body.setContentsMargins(8, 0, 4, 6)
         self.body.setSpacing(6)
         self.setContent(content)
+        self.layout().setContentsMargins(0, 0, 0, 0)
+        self.layout().setSpacing(4)
+        self.toggled.connect(self._fit)
         self.expand(animate=False)
+
+    def _fit(self, on: bool) -> None:
+        # The content may grow later, so its height is free; folded, no key may reach into it.
+        self.content().setMaximumHeight(FREE)
+        self.content().setVisible(on)
 
 
 def named(widget: W, name: str, tip: str = "") -> W:
