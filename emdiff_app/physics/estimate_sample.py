@@ -15,16 +15,17 @@ from emdiff_app.images import Stack
 
 from .estimate_blocks import BLOCK, Blocks, measure_blocks
 
-__all__ = ["Sample", "data_limits", "sample_blocks", "stretched_planes"]
+__all__ = ["Sample", "data_limits", "sample_blocks", "sample_tiles", "stretched_planes"]
 
-TILE = 1024
-TILES = 24
+TILE = 512
+TILES = 48
 FINE_STRIDE_BELOW = 3_000_000
 """Below this many pixels the blocks overlap by half, which is worth half as much again of data."""
 LARGEST = 1 << 26
 """Planes of more pixels are not read whole only to see how they were stretched."""
 
 Index = tuple[int, ...]
+Tile = tuple[Index, tuple[slice, slice], NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,7 @@ def sample_blocks(
 ) -> Sample:
     """Measure the blocks of a random spread of tiles; colour samples count as planes of their own."""
     rng = np.random.default_rng(seed)
-    tiles = _tiles(stack, list(stack.plane_indices()) if planes is None else list(planes), rng)
-    read = [(index, where, np.asarray(stack.region(index, *where), np.float64)) for index, where in tiles]
+    read = sample_tiles(stack, list(stack.plane_indices()) if planes is None else list(planes), rng)
     floor, ceiling = data_limits([tile for *_, tile in read], stack.dtype, stack.significant_bits)
     count = sum(tile.size for *_, tile in read)
     stride = BLOCK // 2 if count < FINE_STRIDE_BELOW else BLOCK
@@ -66,6 +66,14 @@ def sample_blocks(
         own.setdefault(index, []).extend(measure(p) for p in _flat(tile))
     joined = tuple(Blocks.join(parts) for parts in own.values())
     return Sample(Blocks.join(list(joined)), joined, median)
+
+
+def sample_tiles(stack: Stack, planes: Sequence[Index], rng: np.random.Generator) -> list[Tile]:
+    """A random spread of tiles with their plane and place, in float64; small stacks come whole."""
+    return [
+        (index, where, np.asarray(stack.region(index, *where), np.float64))
+        for index, where in _places(stack, planes, rng)
+    ]
 
 
 def stretched_planes(stack: Stack, planes: int = 12) -> bool:
@@ -126,8 +134,8 @@ def _step(tiles: Sequence[NDArray[Any]]) -> float:
     return max(0.01 * (high - low), min(4.0, 0.1 * (high - low)))
 
 
-def _tiles(
-    stack: Stack, indices: list[Index], rng: np.random.Generator
+def _places(
+    stack: Stack, indices: Sequence[Index], rng: np.random.Generator
 ) -> list[tuple[Index, tuple[slice, slice]]]:
     """At most `TILES` tiles, over as many planes as that reaches."""
     height, width = stack.sizes["Y"], stack.sizes["X"]
@@ -157,7 +165,7 @@ def _some(tile: NDArray[Any], rng: np.random.Generator, count: int = 50_000) -> 
 
 
 def _pairs(
-    stack: Stack, read: list[tuple[Index, Any, NDArray[Any]]], measure: Callable[..., Blocks], insist: bool
+    stack: Stack, read: list[Tile], measure: Callable[..., Blocks], insist: bool
 ) -> list[Blocks] | None:
     """Blocks of the differences between neighbouring frames, or None where the scene moves."""
     at = stack.outer_axes.find("T") if "T" in stack.outer_axes else 0

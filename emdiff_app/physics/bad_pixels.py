@@ -1,0 +1,167 @@
+"""Pixels of the camera that do not tell the truth: dead, hot, saturated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emdiff_app.images import Stack
+
+from .estimate import NoiseEstimate, estimate_noise
+from .estimate_sample import data_limits, sample_tiles
+from .noise import NoiseSpec
+
+__all__ = ["BadPixels", "find_bad_pixels"]
+
+PLANES = 16
+STRIP = 1 << 21
+"""Pixels that are looked at in one go."""
+BEYOND = 6.0
+"""Standard errors by which a pixel must leave its neighbours."""
+ISOLATED = 5.0
+"""A bad pixel leaves its surroundings this many times as far as the second brightest of its neighbours does. Light
+through a lens never does: a point image raises four neighbours to at least a quarter of its peak."""
+SPIKE = 10.0
+"""Photons that may come together in one pixel by chance even where there is hardly any light (an upper bound for
+the Poisson tail at the same odds as `BEYOND`, with room for the excess noise of electron multiplication)."""
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class BadPixels:
+    """Masks (YX) of the pixels that are dead or hot in every plane, and where the data saturate.
+
+    `saturated` counts the pixels at the ceiling in the `planes` that were looked at.
+    """
+
+    dead: Mask
+    hot: Mask
+    ceiling: float | None
+    saturated: int
+    saturated_share: float
+    planes: int
+
+    @property
+    def mask(self) -> Mask:
+        """Dead or hot pixels."""
+        return self.dead | self.hot
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many there are of each."""
+        return {"dead": int(self.dead.sum()), "hot": int(self.hot.sum()), "saturated": self.saturated}
+
+    def saturated_in(self, plane: NDArray[Any]) -> Mask:
+        """The pixels of one plane that reached the ceiling: the light there was at least this bright."""
+        if self.ceiling is None:
+            return np.zeros(plane.shape, bool)
+        return np.asarray(plane >= self.ceiling)
+
+
+def find_bad_pixels(stack: Stack, noise: NoiseSpec | NoiseEstimate | None = None) -> BadPixels:
+    """Compare every pixel with those about it, in units of the noise, over up to `PLANES` planes.
+
+    Hot and dead pixels stay where they are while the scene changes, so the planes are averaged first. A
+    pixel is bad when it is `BEYOND` standard errors off its neighbours, in most planes, and too sharply for
+    any image that came through a lens; or when it never changes although its noise should make it.
+    The noise is estimated where none is given.
+    """
+    found = noise if noise is not None else estimate_noise(stack)
+    model = found.model if isinstance(found, NoiseEstimate) else found
+    indices = list(stack.plane_indices())
+    chosen = np.unique(np.linspace(0, len(indices) - 1, min(PLANES, len(indices))).round().astype(int))
+    full = _full_well(stack)
+    rows, columns = stack.plane_shape[:2]
+    dead, hot = np.zeros((rows, columns), bool), np.zeros((rows, columns), bool)
+    saturated = 0
+    height = max(64, STRIP // max(columns, 1))
+    for start in range(0, rows, height):
+        stop = min(start + height, rows)
+        wide = slice(max(start - 2, 0), min(stop + 2, rows))
+        core = slice(start - wide.start, stop - wide.start)
+        tally = _Tally((wide.stop - wide.start, columns))
+        for number in chosen:
+            strip = stack.region(indices[number], wide, slice(0, columns))
+            if full is not None:
+                saturated += int((strip[core] >= full).sum())
+            for flat in [strip] if strip.ndim == 2 else [strip[..., s] for s in range(strip.shape[-1])]:
+                tally.add(flat.astype(np.float64), model, np.inf if full is None else full)
+        dead[start:stop], hot[start:stop] = (mask[core] for mask in tally.verdict())
+    pixels = len(chosen) * int(np.prod(stack.plane_shape))
+    return BadPixels(dead, hot, full, saturated, saturated / max(pixels, 1), len(chosen))
+
+
+def _full_well(stack: Stack) -> float | None:
+    """The value at which pixels saturate, or None.
+
+    Images that were stretched so that their brightest pixel is the highest number of the type do not
+    saturate there: few pixels have it, and others have the lowest.
+    """
+    tiles = [tile for *_, tile in sample_tiles(stack, list(stack.plane_indices()), np.random.default_rng(0))]
+    _, top = data_limits(tiles, stack.dtype, stack.significant_bits)
+    if not np.isfinite(top):
+        return None
+    at_top = max(int((t == top).sum()) for t in tiles)
+    lowest = min(float(np.nanmin(t)) for t in tiles)
+    stretched = stack.dtype.kind in "iu" and lowest == np.iinfo(stack.dtype).min
+    return None if stretched and at_top < 8 else top
+
+
+class _Tally:
+    """Running sums over planes, so that only one is in memory."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.count = 0
+        self.off, self.second_high, self.second_low, self.spike = (np.zeros(shape) for _ in range(4))
+        self.high, self.low = (np.zeros(shape, int) for _ in range(2))
+        self.first: NDArray[np.float64] | None = None
+        self.same = np.ones(shape, bool)
+        self.restless = np.zeros(shape, int)
+
+    def add(self, plane: NDArray[np.float64], model: NoiseSpec, ceiling: float) -> None:
+        """Add how far each pixel lies off the ring about its neighbours, in standard deviations."""
+        plane = np.where(np.isfinite(plane), plane, np.nanmedian(plane) if np.isfinite(plane).any() else 0.0)
+        around = np.sort(_at_distance(plane, 1), axis=0)
+        middle = np.median(_at_distance(plane, 2), axis=0)
+        sigma = np.sqrt(np.maximum(model.variance(middle), 1e-30))
+        spike = SPIKE * getattr(model, "gain", 0.0) / sigma
+        # One plane must not decide alone (a cosmic ray), and a full well says nothing about its neighbours.
+        limit = 20 + 2 * spike
+        self.off += np.clip((plane - middle) / sigma, -limit, limit) * (around[6] < ceiling)
+        self.spike += spike
+        self.second_high += (around[6] - middle) / sigma
+        self.second_low += (middle - around[1]) / sigma
+        self.high += plane > around[6] + sigma
+        self.low += plane < around[1] - sigma
+        if self.first is None:
+            self.first = plane
+        self.same &= (plane == self.first) & (plane < ceiling)
+        self.restless += (np.abs(middle - self.first) > 2 * sigma) | (sigma > 2)
+        self.count += 1
+
+    def verdict(self) -> tuple[Mask, Mask]:
+        """Dead and hot pixels."""
+        n = self.count
+        off = self.off / n
+        error = np.sqrt(1.2 / n)  # that of the pixel and of the middle of the ring
+        usual = 0.85  # how far the second highest of eight normal draws lies off their middle
+        hot = (off > BEYOND * error + self.spike / n**2) & (self.high >= 0.6 * n)
+        hot &= off > ISOLATED * np.maximum(self.second_high / n - usual, error)
+        dead = (-off > BEYOND * error) & (self.low >= 0.6 * n)
+        dead &= -off > ISOLATED * np.maximum(self.second_low / n - usual, error)
+        if n >= 6:
+            stuck = self.same & (self.restless >= 0.8 * n)
+            hot |= stuck & (off > 0)
+            dead |= stuck & (off <= 0)
+        return dead & ~hot, hot
+
+
+def _at_distance(plane: NDArray[np.float64], d: int) -> NDArray[np.float64]:
+    """The eight pixels `d` away in rows, columns and diagonals, the border mirrored."""
+    wide = np.pad(plane, d, mode="reflect" if min(plane.shape) > d else "edge")
+    rows, columns = plane.shape
+    steps = [(y, x) for y in (0, d, 2 * d) for x in (0, d, 2 * d) if (y, x) != (d, d)]
+    return np.stack([wide[y : y + rows, x : x + columns] for y, x in steps])
