@@ -27,7 +27,7 @@ BELOW["napari_plugin"] = BELOW["app"]
 BELOW["baselines"] = BELOW["restoring"]
 BELOW["benchmarks"] = BELOW["gui"] | {"baselines"}
 BELOW["cli"] = set(BELOW)
-EVERYWHERE = {"errors", "resources", ""}  # the top of the package
+EVERYWHERE = {"__init__", "errors", "resources", "system"}  # the top of the package
 QT = {"qtpy", "napari", "PySide6", "PyQt6", "PyQt5", "superqt", "pyqtgraph"}
 WINDOWS = {"gui", "app", "napari_plugin"}
 
@@ -52,6 +52,17 @@ def room_files():
 
 def test_every_folder_is_a_known_room():
     assert {p.relative_to(PACKAGE).parts[0] for p in room_files()} <= set(BELOW)
+
+
+def test_the_top_of_the_package_knows_no_room():
+    assert {p.stem for p in PACKAGE.glob("*.py")} == EVERYWHERE
+    wrong = [
+        f"{path}:{line} imports {name}"
+        for path in PACKAGE.glob("*.py")
+        for line, name in imports_of(path)
+        if name.startswith("emdiff_app.") and name.split(".")[1] in BELOW
+    ]
+    assert not wrong
 
 
 @pytest.mark.parametrize("room", BELOW)
