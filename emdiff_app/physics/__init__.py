@@ -18,18 +18,35 @@ from .operators.specs import (
 from .psf.specs import BoxPsf, DiscPsf, GaussianPsf, ImagePsf, MicroscopePsf, PsfSpec
 
 if TYPE_CHECKING:
+    from .anscombe import Anscombe
+    from .bad_pixels import BadPixels, find_bad_pixels
+    from .estimate import NoiseEstimate, estimate_noise
     from .imaging import Imaging
+    from .thinning import Halves, thin, thinned_noise
 
-# Found on first use: these need torch, which takes a second to import.
-_HOME = {"Imaging": "imaging"}
+# Found on first use: these need torch or scipy's statistics, which take a second to import.
+_HOME = {
+    "Anscombe": "anscombe",
+    "BadPixels": "bad_pixels",
+    "Halves": "thinning",
+    "NoiseEstimate": "estimate",
+    "estimate_noise": "estimate",
+    "find_bad_pixels": "bad_pixels",
+    "thin": "thinning",
+    "thinned_noise": "thinning",
+    "Imaging": "imaging",
+}
 
 __all__ = [
+    "Anscombe",
+    "BadPixels",
     "BlurSpec",
     "BoxPsf",
     "DiscPsf",
     "DownsampleSpec",
     "GaussianNoise",
     "GaussianPsf",
+    "Halves",
     "IdentitySpec",
     "ImagePsf",
     "Imaging",
@@ -37,12 +54,17 @@ __all__ = [
     "MaskSpec",
     "MicroscopePsf",
     "MotionBlurSpec",
+    "NoiseEstimate",
     "NoiseParameters",
     "NoiseSpec",
     "OperatorSpec",
     "PoissonGaussianNoise",
     "PsfSpec",
     "bind_noise",
+    "estimate_noise",
+    "find_bad_pixels",
+    "thin",
+    "thinned_noise",
 ]
 
 
