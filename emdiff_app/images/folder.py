@@ -1,6 +1,7 @@
 """A folder, or a pattern such as `cells_*.tif`, of single planes as one stack."""
 
 import glob
+from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
@@ -127,6 +128,7 @@ def _outer_axes(
             f"the files, for example --axes Z{first.axes}."
         )
     found = "".join(a for a in AXES if _tells(names, a))
+    found = found if _regular(names, found) else ""
     taken = set(found) & set(first.axes)
     if taken:
         raise StackError(
@@ -157,11 +159,23 @@ def _tells(names: Sequence[PlaneName], axis: str) -> bool:
     return len({n.places[axis] for n in names}) > 1
 
 
+def _regular(names: Sequence[PlaneName], axes: str) -> bool:
+    """Whether most images (by the rest of their names) have planes at the same places along `axes`.
+
+    Wells of a plate do; pictures that happen to carry numbers after such letters do not.
+    """
+    groups: dict[str, list[tuple[int, ...]]] = {}
+    for name in names:
+        groups.setdefault(name.rest, []).append(tuple(name.places[a] for a in axes))
+    counts = Counter(tuple(sorted(places)) for places in groups.values())
+    return 2 * counts.most_common(1)[0][1] >= len(groups)
+
+
 def _arranged(
     files: list[Path], names: Sequence[PlaneName], outer: str, path: str
 ) -> tuple[list[int], list[Path]]:
     """The length of each outer axis, and the files in its order."""
-    if len(outer) == 1 and not _tells(names, outer):
+    if len(outer) == 1 and not (_tells(names, outer) and _regular(names, outer)):
         return [len(files)], files
     if any(a not in n.places for a in outer for n in names):
         raise StackError(

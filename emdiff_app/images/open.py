@@ -33,14 +33,14 @@ def open_stack(
     overrides: dict[str, Any] = {"axes": axes, "pixel_size": pixel_size, "channel": channel}
     try:
         if where.is_dir():
-            if any((where / name).exists() for name in _ZARR):
+            if where.suffix == ".zarr" or any((where / name).exists() for name in _ZARR):
                 from .ome_zarr import open_zarr
 
                 return open_zarr(where, **overrides)
             from .folder import open_folder
 
             return open_folder(where, **overrides)
-        if not where.exists() and set(where.name) & set("*?[]"):
+        if not where.exists() and set(str(where)) & set("*?[]"):
             from .folder import open_folder
 
             return open_folder(path, **overrides)
@@ -64,10 +64,14 @@ def _open_file(path: Path, series: int | None, overrides: dict[str, Any]) -> Sta
         start = file.read(16)
     if start[:4] in _TIFF:
         return open_tiff(path, series=series, **overrides)
-    if start[:6] == b"\x93NUMPY":
+    if start[:6] == b"\x93NUMPY" or path.suffix.lower() == ".npz":
         from .npy import open_npy
 
         return open_npy(path, **overrides)
+    if start[:4] == b"PK\x03\x04":
+        from .ome_zarr import open_zarr
+
+        return open_zarr(path, **overrides)
     if is_photo(start):
         return open_photo(path, **overrides)
     if path.name.casefold().endswith(".companion.ome"):
