@@ -1,5 +1,6 @@
 """Files that are opened when a pixel is asked for, shared between threads, and never leaked."""
 
+import os
 import threading
 import weakref
 from collections import OrderedDict
@@ -25,8 +26,7 @@ class OpenFiles:
     def read(self, path: Path, offset: int, size: int) -> bytes:
         """Exactly `size` bytes; fewer is an error, since what is missing must not become zero."""
         with self._lock:
-            file = self._handle(path)
-            file.seek(offset)
+            file = self._at(path, offset, size)
             data = file.read(size)
         if len(data) != size:
             raise _short(path, offset + size)
@@ -35,8 +35,7 @@ class OpenFiles:
     def read_into(self, path: Path, offset: int, buffer: memoryview) -> None:
         """Fill `buffer` from the file without a copy between."""
         with self._lock:
-            file = self._handle(path)
-            file.seek(offset)
+            file = self._at(path, offset, len(buffer))
             done = 0
             while done < len(buffer):
                 got = file.readinto(buffer[done:])
@@ -47,6 +46,14 @@ class OpenFiles:
     def close(self) -> None:
         with self._lock:
             _close_all(self._open)
+
+    def _at(self, path: Path, offset: int, size: int) -> FileIO:
+        """The file, placed at `offset`; a place beyond its end is refused before room is made for it."""
+        file = self._handle(path)
+        if offset < 0 or size < 0 or offset + size > os.fstat(file.fileno()).st_size:
+            raise _short(path, offset + size)
+        file.seek(offset)
+        return file
 
     def _handle(self, path: Path) -> FileIO:
         file = self._open.get(path)

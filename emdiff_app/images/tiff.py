@@ -16,15 +16,16 @@ from .ome_xml import MOST_PLANES
 from .open_files import OpenFiles
 from .overrides import PixelSizes, override
 from .photos import open_photo
+from .provenance import from_info, from_ome_xml
 from .stack import Stack
 from .tiff_colour import Colour, colour_of
 from .tiff_health import check_pages
 from .tiff_ifds import Chain, walk
-from .tiff_log import collected_messages
+from .tiff_log import collected_messages, worth_saying
 from .tiff_metadata import describe
 from .tiff_pages import Coding, coding_of
 from .tiff_reader import TiffReader, rows_position
-from .tiff_series import Series, from_tifffile
+from .tiff_series import Series, cut_hyperstack, from_tifffile
 
 __all__ = ["open_companion", "open_tiff"]
 
@@ -62,7 +63,7 @@ def open_tiff(
             stack = better
     if chain.problem:
         notes.append(f"The file is damaged ({chain.problem}); what comes before was opened. Copy it again.")
-    stack = stack.with_(warnings=(*notes, *others, *_worth_saying(messages), *stack.warnings))
+    stack = stack.with_(warnings=(*notes, *others, *worth_saying(messages), *stack.warnings))
     return override(stack, pixel_size, channel)
 
 
@@ -131,6 +132,9 @@ def _series_of(
         file.is_ome = False
     if file.is_mmstack and _promised_planes(file) > MOST_PLANES:
         file.is_mmstack = False
+    cut = cut_hyperstack(file, path)
+    if cut is not None:
+        return [cut], notes
     return [from_tifffile(each, chain, path) for each in file.series], notes
 
 
@@ -271,10 +275,8 @@ def _extras(file: Any) -> dict[str, Any]:
     extras: dict[str, Any] = {}
     if file.is_imagej and file.imagej_metadata:
         extras["imagej"] = dict(file.imagej_metadata)
+        extras["provenance"] = from_info(str(file.imagej_metadata.get("Info", "")))
     if file.is_ome and (xml := file.ome_metadata) and len(xml) <= 1 << 20:
         extras["ome_xml"] = xml
-    return extras
-
-
-def _worth_saying(messages: list[str]) -> list[str]:
-    return []
+        extras["provenance"] = from_ome_xml(xml)
+    return {key: value for key, value in extras.items() if value}

@@ -57,6 +57,7 @@ def _follow(data: mmap.mmap, order: str, big: bool, chain: Chain) -> None:
     entry = np.dtype(
         [("code", order + "u2"), ("type", order + "u2"), ("count", pointer), ("value", f"V{inline}")]
     )
+    sign = _Signer(entry, inline)
     offset = struct.unpack_from(pointer, data, 8 if big else 4)[0]
     while offset:
         if offset in chain.signatures:
@@ -72,16 +73,33 @@ def _follow(data: mmap.mmap, order: str, big: bool, chain: Chain) -> None:
         if tags > _MOST_TAGS or end > len(data):
             chain.problem = f"the directory of page {page} is cut off or damaged"
             return
-        chain.signatures[offset] = _signature(np.frombuffer(data[start:end], entry), inline)
+        chain.signatures[offset] = sign(data[start:end])
         if end + inline > len(data):
             # A last directory without its closing zero is common and harmless.
             return
         offset = struct.unpack_from(pointer, data, end)[0]
 
 
-def _signature(entries: NDArray[Any], inline: int) -> bytes:
-    """The tags that shape the pixels, with their values where they stand in the directory itself."""
-    types = entries["type"]
-    sizes = _TYPE_SIZES[np.minimum(types, len(_TYPE_SIZES) - 1)] * entries["count"].astype(np.int64)
-    kept = entries[np.isin(entries["code"], _SHAPING) & (sizes <= inline)]
-    return kept[["code", "value"]].tobytes()
+class _Signer:
+    """The tags that shape the pixels, with their values where they stand in the directory itself.
+
+    Directories of a stack list the same tags one after the other, so which of them matter is found once.
+    """
+
+    def __init__(self, entry: np.dtype[Any], inline: int) -> None:
+        self.entry = entry
+        self.inline = inline
+        self.known: dict[bytes, tuple[bytes, NDArray[Any]]] = {}
+
+    def __call__(self, directory: bytes) -> bytes:
+        rows = np.frombuffer(directory, np.uint8).reshape(-1, self.entry.itemsize)
+        heads = rows[:, : -self.inline].tobytes()
+        if heads not in self.known:
+            entries = np.frombuffer(directory, self.entry)
+            sizes = _TYPE_SIZES[np.minimum(entries["type"], len(_TYPE_SIZES) - 1)] * entries["count"].astype(
+                np.int64
+            )
+            kept = np.flatnonzero(np.isin(entries["code"], _SHAPING) & (sizes <= self.inline))
+            self.known[heads] = entries["code"][kept].tobytes(), kept
+        codes, kept = self.known[heads]
+        return codes + rows[kept, -self.inline :].tobytes()

@@ -5,9 +5,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-__all__ = ["collected_messages"]
+__all__ = ["collected_messages", "worth_saying"]
 
 _COLLECTING: ContextVar[list[str] | None] = ContextVar("tifffile messages", default=None)
+
+# What tifffile reports and the user should know, in our words. Damaged directories, missing planes and empty
+# tiles are not here: our own checks find them and say more.
+_WORTH_SAYING = {
+    "shaped series": "The description of the stack in the file does not fit its pages; they were taken as they stand.",
+    "ImageJ series": "The ImageJ description of the file does not fit its pages; they were taken as they stand.",
+    "MMStack series is missing files": "Other files of this Micro-Manager stack are missing; what is here was opened.",
+    "LSM file incompletely written": "The recording of this LSM file was not finished; later planes may be missing.",
+    "invalid data type": "Some tags of the file are damaged and were left out.",
+}
 
 
 def _keep(record: logging.LogRecord) -> bool:
@@ -32,3 +42,10 @@ def collected_messages() -> Iterator[list[str]]:
         yield messages
     finally:
         _COLLECTING.reset(token)
+
+
+def worth_saying(messages: list[str]) -> list[str]:
+    """Sentences for the user, each once."""
+    return [
+        sentence for sign, sentence in _WORTH_SAYING.items() if any(sign in message for message in messages)
+    ]

@@ -109,6 +109,8 @@ def coding_of(keyframe: Any, name: str) -> Coding:
 
 
 def page_of(page: Any, path: Path) -> Page:
+    if not all(type(n) is int for n in (*page.dataoffsets, *page.databytecounts)):
+        raise StackError(f"{path.name}: the places of its strips or tiles are damaged; copy the file again.")
     return Page(path, page.dataoffsets, page.databytecounts, page.jpegtables)
 
 

@@ -8,11 +8,12 @@ from typing import Any, Protocol
 
 from emdiff_app.errors import StackError
 
+from .ome_xml import MOST_PLANES
 from .stack import PixelSize
 from .tiff_ifds import Chain
 from .tiff_pages import Page, page_of
 
-__all__ = ["Pages", "Run", "Series", "Table", "from_tifffile"]
+__all__ = ["Pages", "Run", "Series", "Table", "cut_hyperstack", "from_tifffile"]
 
 
 class Pages(Protocol):
@@ -101,6 +102,25 @@ def from_tifffile(found: Any, chain: Chain, path: Path) -> Series:
             f"{len(listed)}; nothing was changed. Copy it again, or save it as a plain TIFF."
         )
     return Series(found.kind, found.name, axes, shape, keyframe, pages, level_count=len(found.levels))
+
+
+def cut_hyperstack(file: Any, path: Path) -> Series | None:
+    """An ImageJ hyperstack whose planes follow its only directory and end too early; None for any other file.
+
+    tifffile would show the first plane only. Here all have their place, and those beyond the end are errors.
+    """
+    if not file.is_imagej or file.is_ome or len(file.pages) > 1:
+        return None
+    said, page = file.imagej_metadata or {}, file.pages.first
+    sizes = [said.get(key, 1) for key in ("frames", "slices", "channels")]
+    if not all(isinstance(n, int) and n > 0 for n in sizes) or page.shaped[0] > 1 or page.shaped[4] > 1:
+        return None
+    count = math.prod(sizes)
+    fits = page.is_final and page.dataoffsets[0] + count * page.nbytes <= file.filehandle.size
+    if not page.is_final or fits or not 1 < count <= MOST_PLANES or said.get("order", "czt").lower() != "czt":
+        return None
+    run = Run(path, page.dataoffsets[0], page.nbytes, count)
+    return Series("imagej", "", f"TZC{page.axes}", (*sizes, *page.shape), page, run)
 
 
 def _page(page: Any, path: Path) -> Page | None:
