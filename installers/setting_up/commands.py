@@ -1,5 +1,6 @@
 """The two commands of a checkout: `run` starts EMDiff, `test` tests it; both set it up first."""
 
+import itertools
 import os
 import shlex
 import shutil
@@ -49,11 +50,17 @@ def run(arguments: list[str]) -> int:
 
 def main_job(commands: Path = CHECKOUT / "emdiff_app" / "cli") -> list[str]:
     """What EMDiff does when nobody says: show itself on the example, in a window or in files."""
-    job = ["app", "--example"] if has_screen() else ["demo"]
+    job = ["app", "--example"] if has_screen() else ["demo", "--out", _unused("emdiff-demo")]
     if (commands / f"{job[0]}.py").exists():
         return job
     say(f"`emdiff {job[0]}` is not written yet; here is what EMDiff finds on this computer instead.")
     return ["doctor"]
+
+
+def _unused(folder: str) -> str:
+    """The name of a folder that is not there yet: a second demo must not write over the first."""
+    names = itertools.chain([folder], (f"{folder}-{number}" for number in itertools.count(2)))
+    return next(name for name in names if not Path(name).exists())
 
 
 def test(arguments: list[str]) -> int:

@@ -17,21 +17,25 @@ SCREEN_TOOLS = {"Xvfb": "xvfb", "xauth": "xauth"}
 
 def install(*, virtual_screen: bool, venv: bool) -> None:
     """Install what is missing where we may; otherwise print the line to run, and go on."""
+    if not sys.platform.startswith("linux"):
+        return
     packages = missing(virtual_screen=virtual_screen) + ([venv_package()] if venv else [])
     if not packages:
         return
     if not shutil.which("apt-get"):
-        say(f"Windows need system libraries that are missing here; on Debian they are: {' '.join(packages)}")
+        say(
+            f"System packages are missing here, without which no window opens; on Debian: {' '.join(packages)}"
+        )
         return
     command = ["apt-get", "install", "--yes", "--no-install-recommends", *packages]
     if os.geteuid() != 0:
-        say("Windows need system libraries that are missing here. Install them, now or later, with:")
+        say("System packages are missing here, without which no window opens. Install them with:")
         say(f"  sudo {shlex.join(command)}")
         return
     say(f"Installing system packages: {' '.join(packages)}")
     # A fresh machine has no package lists, an old one stale lists: fetch them and try once more.
     if not (_quietly(command) or (_quietly(["apt-get", "update"]) and _quietly(command))):
-        say("That did not work; windows may not open until this does:")
+        say("That did not work, so no window may open; going on. To try it by hand:")
         say(f"  {shlex.join(command)}")
 
 

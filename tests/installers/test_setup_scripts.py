@@ -92,7 +92,10 @@ def test_with_a_screen_the_window_opens_and_without_one_the_demo_runs(tmp_path, 
     monkeypatch.setattr(commands, "has_screen", lambda: True)
     assert main_job(tmp_path) == ["app", "--example"]
     monkeypatch.setattr(commands, "has_screen", lambda: False)
-    assert main_job(tmp_path) == ["demo"]
+    monkeypatch.chdir(tmp_path)
+    assert main_job(tmp_path) == ["demo", "--out", "emdiff-demo"]
+    (tmp_path / "emdiff-demo").mkdir()
+    assert main_job(tmp_path) == ["demo", "--out", "emdiff-demo-2"]
     (tmp_path / "demo.py").unlink()
     assert main_job(tmp_path) == ["doctor"]
     assert "not written yet" in capsys.readouterr().err
