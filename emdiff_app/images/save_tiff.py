@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from emdiff_app.errors import StackError
 
-from .provenance import NAMESPACE, to_pairs
+from .provenance import NAMESPACE, to_info, to_pairs
 from .save import Saving
 from .stack import PixelSize
 
@@ -91,10 +91,8 @@ def _write_imagej(saving: Saving, file: Path) -> None:
         metadata["finterval"] = _seconds(sizes["T"])
     if stack.channels:
         metadata["Labels"] = _labels(saving, order)
-    pairs = to_pairs(saving.provenance)
-    if pairs:
-        lines = [f"{key} = {' '.join(text.splitlines())}" for key, text in pairs.items()]
-        metadata["Info"] = "\n".join([f"[{NAMESPACE}]", *lines]) + "\n"
+    if saving.provenance:
+        metadata["Info"] = to_info(saving.provenance)
     x, y = sizes.get("X") or sizes.get("Y"), sizes.get("Y") or sizes.get("X")
     options = {"resolution": (1 / x.value, 1 / y.value)} if x and y else {}
     _write(saving, file, order, metadata, imagej=True, **options)

@@ -1,5 +1,6 @@
 """The intensity scale: one affine map for a whole dataset, from recorded grey levels to the prior's units."""
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,6 +13,11 @@ from emdiff_app.errors import StackError
 from .stack import Stack
 
 __all__ = ["IntensityScale"]
+
+
+_WHOLE_PLANE = 1 << 24
+"""Planes of more pixels than this are not read whole to draw a sample from."""
+_BANDS = 16
 
 
 class IntensityScale(BaseModel):
@@ -69,13 +75,25 @@ def _subsample(
         raise StackError("There are no images to measure the intensities on; choose at least one.")
     chosen = rng.choice(len(indices), min(planes, len(indices)), replace=False)
     share = -(-pixels // len(chosen))
-    parts = []
+    parts: list[NDArray[np.float64]] = []
     for number in np.sort(chosen):
         stack, index = indices[number]
-        flat = stack.plane(index).ravel().astype(np.float64)
+        flat = _part(stack, index, share, rng).ravel().astype(np.float64)
         flat = flat[np.isfinite(flat)]
         parts.append(flat if flat.size <= share else rng.choice(flat, share, replace=False))
     values = np.concatenate(parts)
     if not values.size:
         raise StackError("The images hold no finite values (all NaN); check the files.")
     return values
+
+
+def _part(stack: Stack, index: tuple[int, ...], share: int, rng: np.random.Generator) -> NDArray[Any]:
+    """A plane, or bands of rows spread over it where the plane is much larger than the share asked of it."""
+    rows, pixels = stack.sizes["Y"], math.prod(stack.plane_shape)
+    if pixels <= max(_WHOLE_PLANE, 4 * share):
+        return stack.plane(index)
+    # Twice the share, in bands: enough to draw from, and each band is one read for most formats.
+    height = max(1, 2 * share * rows // (pixels * _BANDS))
+    edges = np.linspace(0, rows - height, _BANDS)
+    starts = np.clip(edges + rng.uniform(-0.5, 0.5, _BANDS) * edges[1], 0, rows - height).astype(int)
+    return np.concatenate([stack.region(index, slice(y, y + height), slice(None)) for y in starts.tolist()])
