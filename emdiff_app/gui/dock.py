@@ -1,8 +1,8 @@
 """The five steps in one scrolling column, and the curves and previews beside or below them."""
 
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
-from qtpy.QtWidgets import QFrame, QScrollArea, QSplitter, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QScrollArea, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from .drops import dropped_paths
 from .message_bar import MessageBar
@@ -11,9 +11,10 @@ from .plots import Plots
 from .previews import Previews
 from .session import Session
 
-__all__ = ["Dock", "Steps", "Views"]
+__all__ = ["Dock", "Steps", "TabbedViews", "Views"]
 
 POLL_MS = 100
+WIDTH = 380
 
 
 class Steps(QWidget):
@@ -45,7 +46,7 @@ class Steps(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.messages)
         layout.addWidget(self.scroll, 1)
-        self.setMinimumWidth(340)
+        self.setMinimumWidth(WIDTH - 40)
         self.setAcceptDrops(True)
         self._timer = QTimer(self, interval=POLL_MS)
         self._timer.timeout.connect(session.poll)
@@ -65,16 +66,34 @@ class Steps(QWidget):
 
 
 class Views(QSplitter):
-    """Curves and previews, side by side where it is wide and stacked where it is narrow."""
+    """Curves and previews side by side, for a wide place."""
 
-    def __init__(self, session: Session, orientation: Qt.Orientation = Qt.Orientation.Horizontal) -> None:
-        super().__init__(orientation)
+    def __init__(self, session: Session) -> None:
+        super().__init__(Qt.Orientation.Horizontal)
         self.plots = Plots(session)
         self.previews = Previews(session)
         self.addWidget(self.plots)
         self.addWidget(self.previews)
         self.setChildrenCollapsible(False)
         self.setSizes([1000, 1000])
+
+
+class TabbedViews(QTabWidget):
+    """The same behind each other, for a narrow place; not there until there is a run to look at."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+        self.plots = Plots(session)
+        self.previews = Previews(session)
+        self.addTab(self.plots, "Curves")
+        self.addTab(self.previews, "Previews")
+        self.setAccessibleName("Curves and previews")
+        session.events.learning.connect(self._show)
+        self._show()
+
+    def _show(self) -> None:
+        self.setVisible(self.session.learning.run is not None)
 
 
 class Dock(QSplitter):
@@ -84,10 +103,12 @@ class Dock(QSplitter):
         super().__init__(Qt.Orientation.Vertical)
         self.session = session
         self.steps = Steps(session)
-        self.views = Views(session, Qt.Orientation.Vertical)
+        self.views = TabbedViews(session)
         self.addWidget(self.steps)
         self.addWidget(self.views)
-        self.setStretchFactor(0, 3)
-        self.setStretchFactor(1, 1)
+        self.setSizes([700, 300])
         # A host may take the dock away without closing it first; a worker then goes on by itself.
         self.destroyed.connect(session.close)
+
+    def sizeHint(self) -> QSize:
+        return QSize(WIDTH, 800)

@@ -5,7 +5,7 @@ from typing import Any
 import pyqtgraph as pg
 from qtpy.QtCore import QEvent
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from .panels.section import named
 from .session import Session
@@ -41,6 +41,7 @@ class Plots(QWidget):
         plot = pg.PlotWidget(background=None)
         named(plot, title)
         plot.setMinimumSize(120, 100)
+        plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
         plot.setMenuEnabled(False)
         for side in ("left", "bottom"):
             plot.getAxis(side).enableAutoSIPrefix(False)

@@ -24,9 +24,10 @@ MOST = 4
 def read_preview(file: Path) -> dict[str, NDArray[Any]] | None:
     """The pictures of a preview file; None when it is not there (yet) or is no such file."""
     try:
-        if file.stat().st_size > LIMIT:
-            return None
-        with np.load(file, allow_pickle=False) as arrays:
+        with zipfile.ZipFile(file) as members:  # by what they unpack to: a small zip can hold a huge one
+            if sum(member.file_size for member in members.infolist()) > LIMIT:
+                return None
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
             found = {name: np.asarray(arrays[name], dtype=np.float32)[:MOST] for name in ROWS}
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         return None

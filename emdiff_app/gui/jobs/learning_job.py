@@ -77,6 +77,8 @@ class LearningJob:
     # in the thread ---------------------------------------------------------------------------
 
     def _begin(self, history: History, work: Callable[[], None]) -> None:
+        if self._history is None or self._history.state.ended:
+            self.join(1.0)  # its last news is out, so it is about to leave
         if self.alive:
             return
         self._history, self._run, self._process = history, None, None
@@ -174,7 +176,8 @@ class LearningJob:
         news = follower.read()
         for event in news:
             history.take(event)
-        if news:
+        # The end is told when the worker has gone and its memory is free, not before.
+        if news and not history.state.ended:
             self._post(history.status())
         return bool(news)
 

@@ -1,0 +1,169 @@
+"""The standalone window."""
+
+import subprocess
+import sys
+
+import fake_worker
+import pytest
+from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
+from qtpy.QtGui import QDropEvent
+from qtpy.QtWidgets import QAbstractButton, QMessageBox
+
+from emdiff_app.app.leaving import Leaving, ask_leaving
+from emdiff_app.app.window import MainWindow
+from emdiff_app.gui.jobs import JobState
+from emdiff_app.images import open_stack
+from emdiff_app.resources import resource_path
+
+
+@pytest.fixture
+def asked():
+    """What the window was asked on leaving, and what is answered."""
+    return {"count": 0, "answer": Leaving.STOP}
+
+
+@pytest.fixture
+def window(qtbot, tmp_path, asked):
+    def ask(parent):
+        asked["count"] += 1
+        return asked["answer"]
+
+    made = MainWindow(tmp_path / "runs", ask=ask)
+    with qtbot.waitExposed(made):
+        made.show()
+    yield made
+    asked["answer"] = Leaving.DISCARD
+    made.close()
+    made.deleteLater()
+
+
+def action(window, title):
+    menus = [a.menu() for a in window.menuBar().actions()]
+    return next(a for menu in menus for a in menu.actions() if a.text().replace("&", "") == title)
+
+
+def learn(window, qtbot, mode):
+    window.session.learning_job._command = fake_worker.command(mode)
+    action(window, "Try the example").trigger()
+    qtbot.waitUntil(lambda: bool(window.session.images), timeout=10000)
+    window.session.learn()
+    qtbot.waitUntil(lambda: window.session.learning.saved_at is not None, timeout=10000)
+
+
+def test_a_dropped_file_is_shown_with_its_pixel_size_and_saved_with_it(window, qtbot, tmp_path):
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(resource_path("example/recorded.tif")))])
+    button, key = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    window.dropEvent(QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction, mime, button, key))
+    qtbot.waitUntil(lambda: len(window.canvas.model.layers) == 1, timeout=10000)
+    layer = window.canvas.model.layers[0]
+    assert tuple(layer.scale[-2:]) == (0.1, 0.1)
+    window.host.ask_new_file = lambda *_: tmp_path / "saved.ome.tif"
+    action(window, "Save selected image as...").trigger()
+    qtbot.waitUntil(lambda: window.session.message is not None, timeout=10000)
+    with open_stack(tmp_path / "saved.ome.tif") as saved:
+        assert saved.pixel_size["X"].value == pytest.approx(0.1)
+        assert (saved.numpy() == layer.data).all()
+
+
+def test_it_closes_without_asking_when_nothing_is_at_work(window, asked):
+    window.close()
+    assert asked["count"] == 0
+    assert not window.isVisible()
+
+
+def test_cancel_keeps_the_window_and_the_learning(window, qtbot, asked):
+    learn(window, qtbot, "slow")
+    asked["answer"] = Leaving.CANCEL
+    window.close()
+    assert asked["count"] == 1
+    assert window.isVisible()
+    assert window.session.learning.state is JobState.RUNNING
+
+
+def test_pause_and_close_leaves_a_run_that_can_go_on(window, qtbot, asked):
+    learn(window, qtbot, "slow")
+    process, run = window.session.learning_job._process, window.session.learning.run
+    window.close()
+    assert not window.isVisible()
+    assert process.poll() == 0
+    assert (run / "prior.emprior").is_file()
+
+
+def test_keep_learning_leaves_the_worker_alone(window, qtbot, asked):
+    learn(window, qtbot, "slow")
+    process, run = window.session.learning_job._process, window.session.learning.run
+    asked["answer"] = Leaving.KEEP_LEARNING
+    window.close()
+    assert process.poll() is None
+    (run / "control" / "stop").touch()
+    assert process.wait(10) == 0
+
+
+def test_discard_removes_the_run(window, qtbot, asked):
+    learn(window, qtbot, "deaf")
+    process, run = window.session.learning_job._process, window.session.learning.run
+    asked["answer"] = Leaving.DISCARD
+    window.close()
+    assert process.poll() is not None
+    assert not run.exists()
+
+
+@pytest.mark.parametrize(
+    ("title", "answer"),
+    [
+        ("Keep learning in the background", Leaving.KEEP_LEARNING),
+        ("Pause and close", Leaving.STOP),
+        ("Discard", Leaving.DISCARD),
+        ("Cancel", Leaving.CANCEL),
+    ],
+)
+def test_the_question_means_what_its_buttons_say(qtbot, monkeypatch, title, answer):
+    def press(box):
+        qtbot.addWidget(box)
+        button = next(b for b in box.findChildren(QAbstractButton) if b.text().replace("&", "") == title)
+        button.click()
+
+    monkeypatch.setattr(QMessageBox, "exec", press)
+    assert ask_leaving(None) is answer
+
+
+def test_two_windows_share_nothing(window, qtbot, tmp_path):
+    other = MainWindow(tmp_path / "other")
+    other.session.preset = "best"
+    other.session.try_example()
+    qtbot.waitUntil(lambda: bool(other.session.mailbox._values), timeout=10000)
+    other.session.poll()
+    assert len(other.session.images) == 1
+    assert not window.session.images
+    assert window.session.preset == "quick"
+    other.close()
+    other.deleteLater()
+
+
+def test_opening_the_window_does_not_bring_torch(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from napari.qt import get_qapp; app = get_qapp();"
+        "from emdiff_app.app.window import MainWindow;"
+        f"window = MainWindow(Path({str(tmp_path)!r})); window.show(); app.processEvents();"
+        "print('torch' in sys.modules); window.close()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().endswith("False")
+
+
+def test_a_missing_file_is_refused_before_any_window_opens(tmp_path):
+    command = [sys.executable, "-m", "emdiff_app.cli", "app", str(tmp_path / "missing.tif")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "missing.tif does not exist" in done.stderr
+
+
+def test_without_a_screen_it_says_so(monkeypatch):
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    if not sys.platform.startswith("linux"):
+        pytest.skip("there is always a screen")
+    done = subprocess.run([sys.executable, "-m", "emdiff_app.cli", "app"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "no screen" in done.stderr

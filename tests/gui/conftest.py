@@ -1,0 +1,80 @@
+"""A host without a viewer, and a session on it."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from psygnal import Signal
+
+from emdiff_app.gui.host import ImageRef
+from emdiff_app.gui.session import Session
+from emdiff_app.images import PixelSize, stack_from_array
+
+
+class FakeHost:
+    """Keeps what it is shown in lists; answers dialogs with what the test has laid ready."""
+
+    images_changed = Signal()
+
+    def __init__(self) -> None:
+        self.refs: list[ImageRef] = []
+        self.results = []
+        self.answers = []
+
+    def add(self, name="cells", is_result=False, **changes) -> ImageRef:
+        pixels = np.random.default_rng(len(self.refs)).poisson(40, (3, 48, 48)).astype(np.uint16)
+        stack = stack_from_array(pixels, "ZYX", pixel_size={"X": PixelSize(0.1)}, name=name)
+        ref = ImageRef(f"key {len(self.refs)}", name, stack.with_(**changes), is_result=is_result)
+        self.refs.append(ref)
+        self.images_changed.emit()
+        return ref
+
+    def list_images(self):
+        return list(self.refs)
+
+    def show_stack(self, stack):
+        self.refs.append(ImageRef(f"key {len(self.refs)}", stack.name, stack))
+        self.images_changed.emit()
+
+    def add_result(self, result):
+        self.results.append(result)
+
+    def say(self, message): ...
+
+    def ask_files(self, title, kinds):
+        return self.answers.pop()
+
+    def ask_new_file(self, title, suggestion, kinds) -> Path | None:
+        return self.answers.pop()
+
+    def disconnect(self): ...
+
+
+@pytest.fixture
+def host():
+    return FakeHost()
+
+
+@pytest.fixture
+def session(host, tmp_path):
+    made = Session(host, runs_folder=tmp_path / "runs")
+    yield made
+    made.learning_job.stop()
+    made.learning_job.stop()  # twice: at once
+    made.learning_job.join(5)
+    made.close()
+
+
+@pytest.fixture
+def until(session):
+    """Poll the session until something is so."""
+
+    def wait(so, seconds=10.0):
+        end = time.monotonic() + seconds
+        while not so():
+            assert time.monotonic() < end, f"still {session.learning.state}, {session.restoring.state}"
+            time.sleep(0.01)
+            session.poll()
+
+    return wait

@@ -1,0 +1,105 @@
+"""Stacks as layers and back: nothing a microscopist needs gets lost on the way."""
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+from emdiff_app.gui.host import Result
+from emdiff_app.gui.layers_host import LayersHost
+from emdiff_app.images import PixelSize, stack_from_array
+
+UM = {"Z": PixelSize(0.3), "Y": PixelSize(0.1), "X": PixelSize(0.1)}
+
+
+@pytest.fixture
+def viewer():
+    return ViewerModel()
+
+
+@pytest.fixture
+def host(viewer):
+    return LayersHost(viewer)
+
+
+def stack(axes="ZYX", shape=(4, 20, 24), **words):
+    pixels = np.random.default_rng(0).integers(0, 999, shape).astype(np.uint16)
+    return stack_from_array(pixels, axes, pixel_size=UM, **words)
+
+
+@pytest.mark.parametrize(
+    ("axes", "shape"), [("YX", (9, 8)), ("ZYX", (4, 9, 8)), ("TZYX", (2, 3, 9, 8)), ("YXS", (9, 8, 3))]
+)
+def test_a_stack_comes_back_from_its_layer_as_it_was(viewer, host, axes, shape):
+    shown = stack(axes, shape, name="cells")
+    host.show_stack(shown)
+    layer = viewer.layers[0]
+    for layer_to_ask in (layer, _as_if_from_elsewhere(layer)):
+        viewer.layers[:] = [layer_to_ask]
+        (ref,) = host.list_images()
+        assert (ref.name, ref.stack.axes, ref.stack.shape) == ("cells", axes, shape)
+        known = {axis: size for axis, size in UM.items() if axis in axes}
+        assert {a: s for a, s in ref.stack.pixel_size.items() if a in known} == known
+        assert (ref.stack.numpy() == shown.numpy()).all()
+
+
+def _as_if_from_elsewhere(layer):
+    data, keywords, _ = layer.as_layer_data_tuple()
+    return type(layer)(np.array(data), **{**keywords, "metadata": {}})
+
+
+def test_channels_become_layers_of_their_own(viewer, host):
+    host.show_stack(stack("CYX", (2, 9, 8), channels=("DAPI", "GFP"), name="cells"))
+    assert [layer.name for layer in viewer.layers] == ["cells DAPI", "cells GFP"]
+    assert [ref.channel for ref in host.list_images()] == [0, 1]
+
+
+def test_a_layer_without_labels_says_that_its_axes_are_assumed(viewer, host):
+    viewer.add_image(np.zeros((3, 9, 8)))
+    (ref,) = host.list_images()
+    assert not ref.axes_known
+    assert "assumed" in ref.describe()
+    assert "no pixel size" in ref.describe()
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3])
+def test_a_result_covers_exactly_what_its_input_covers(viewer, host, factor):
+    host.show_stack(stack())
+    layer = viewer.layers[0]
+    layer.translate = (1.0, 20.0, -3.0)
+    layer.colormap, layer.contrast_limits = "green", (5, 500)
+    finer = stack_from_array(np.zeros((4, 20 * factor, 24 * factor), np.float32), "ZYX", pixel_size=UM)
+    (ref,) = host.list_images()
+    host.add_result(Result(finer, ref.key, "restored"))
+    result = viewer.layers[-1]
+    edges = [
+        (np.asarray(a.translate) - np.asarray(a.scale) / 2, np.asarray(a.scale) * a.data.shape)
+        for a in (layer, result)
+    ]
+    np.testing.assert_allclose(edges[1], edges[0])
+    assert (result.colormap.name, result.contrast_limits) == ("green", [5, 500])
+    assert (result.units, result.axis_labels) == (layer.units, layer.axis_labels)
+    assert [r.is_result for r in host.list_images()] == [False, True]
+
+
+def test_the_list_follows_the_viewer(viewer, host):
+    told = []
+    host.images_changed.connect(lambda: told.append([ref.name for ref in host.list_images()]))
+    host.show_stack(stack(name="a"))
+    viewer.layers[0].name = "b"
+    viewer.add_points([[0, 0]])
+    viewer.layers.pop(0)
+    assert ["a"] in told
+    assert ["b"] in told
+    assert told[-1] == []
+    host.disconnect()
+    count = len(told)
+    host.show_stack(stack(name="c"))
+    assert len(told) == count
+
+
+def test_changed_pixels_are_not_taken_for_those_of_the_file(viewer, host, tmp_path):
+    shown = stack()
+    host.show_stack(shown.with_(source=tmp_path / "cells.tif"))
+    assert host.list_images()[0].file == tmp_path / "cells.tif"
+    viewer.layers[0].data = shown.numpy() * 2
+    assert host.list_images()[0].file is None

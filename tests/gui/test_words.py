@@ -1,0 +1,32 @@
+"""Lines a person can read."""
+
+import pytest
+
+from emdiff_app.gui.jobs import JobState, LearningStatus
+from emdiff_app.gui.words import ago, duration, learning_line
+
+
+def test_a_running_job_says_where_it_is_how_long_it_takes_and_what_is_safe():
+    status = LearningStatus(
+        state=JobState.RUNNING, rounds=12, round=3, phase="m-step", step=840, steps=2000,
+        remaining_s=(2400, 3000), saved_at=1000.0,
+    )  # fmt: skip
+    assert learning_line(status, now=1121.0) == (
+        "Round 3/12, learning, step 840/2000, 40-50 min left, saved 2 min ago"
+    )
+
+
+@pytest.mark.parametrize("state", JobState)
+def test_every_state_has_words_of_its_own(state):
+    lines = {learning_line(LearningStatus(state=s)) for s in JobState}
+    assert len(lines) == len(JobState)
+
+
+@pytest.mark.parametrize("seconds", [0, 1, 59, 60, 89, 91, 3600, 5399, 5401, 86400 * 9])
+def test_durations_are_ranges_that_never_shrink_to_nothing(seconds):
+    low, high = duration(seconds, seconds * 1.2).split(" ")[0].split("-")
+    assert 0 < float(low) <= float(high)
+
+
+def test_nothing_saved_is_said():
+    assert ago(None) == "nothing saved yet"

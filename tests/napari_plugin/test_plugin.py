@@ -1,0 +1,101 @@
+"""EMDiff inside napari."""
+
+import gc
+import subprocess
+import sys
+from pathlib import Path
+
+import napari
+import numpy as np
+import pytest
+from npe2 import PluginManager, PluginManifest
+from qtpy.QtCore import Qt
+
+import emdiff_app.napari_plugin
+from emdiff_app.images import open_stack
+from emdiff_app.napari_plugin.reader import get_reader
+from emdiff_app.resources import resource_path
+
+MANIFEST = Path(emdiff_app.napari_plugin.__file__).with_name("napari.yaml")
+
+
+@pytest.fixture
+def viewer(qtbot):
+    PluginManager.instance().discover()
+    made = napari.Viewer(show=False)
+    yield made
+    made.close()
+
+
+def test_the_manifest_is_valid_and_all_it_names_is_there():
+    manifest = PluginManifest.from_file(MANIFEST)
+    manifest.validate_imports()
+    titles = [command.title for command in manifest.contributions.commands]
+    assert len(set(titles)) == len(titles)
+
+
+def test_our_reader_keeps_what_napari_needs_to_know():
+    path = str(resource_path("example/recorded.tif"))
+    ((pixels, words, kind),) = get_reader(path)(path)
+    with open_stack(path) as stack:
+        assert kind == "image"
+        assert pixels.shape == stack.shape
+        assert "".join(words["axis_labels"]) == stack.axes
+        assert words["scale"][-1] == stack.pixel_size["X"].value
+
+
+def test_a_folder_that_is_no_image_is_left_to_others(tmp_path):
+    assert get_reader(str(tmp_path)) is None
+
+
+def test_what_is_saved_from_napari_comes_back_the_same(viewer, tmp_path):
+    viewer.open_sample("emdiff", "example")
+    layer = viewer.layers[0]
+    layer.scale = (2.0, 0.25, 0.5)
+    path = str(tmp_path / "out.ome.tif")
+    assert layer.save(path, plugin="emdiff") == [path]
+    viewer.open(path, plugin="emdiff")
+    again = viewer.layers[-1]
+    np.testing.assert_allclose(again.scale, layer.scale)
+    assert (again.units, again.axis_labels) == (layer.units, layer.axis_labels)
+    assert (np.asarray(again.data) == layer.data).all()
+
+
+def test_the_dock_follows_the_viewer_and_goes_with_it(viewer, qtbot):
+    dock, widget = viewer.window.add_plugin_dock_widget("emdiff", "EMDiff")
+    assert widget.session.images == ()
+    qtbot.mouseClick(widget.steps.images.example, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(viewer.layers) == 1, timeout=10000)
+    assert [ref.name for ref in widget.session.images] == [viewer.layers[0].name]
+    session = widget.session
+    viewer.window.remove_dock_widget(dock)
+    del dock, widget
+    qtbot.waitUntil(lambda: gc.collect() >= 0 and session._closed)
+    viewer.add_image(np.zeros((4, 4)))
+    assert len(session.images) == 1
+
+
+def test_two_docks_share_nothing(viewer):
+    _, one = viewer.window.add_plugin_dock_widget("emdiff", "EMDiff")
+    from emdiff_app.napari_plugin.widget import EMDiffWidget
+
+    two = EMDiffWidget(viewer)
+    two.session.preset = "best"
+    viewer.add_image(np.zeros((8, 8)))
+    two.session.ticked = frozenset()
+    assert one.session.preset == "quick"
+    assert len(one.session.ticked) == 1
+    two.steps.stop()
+    two.session.close()
+    two.deleteLater()
+
+
+def test_napari_finds_the_plugin_without_loading_torch_or_qt():
+    code = (
+        "import sys; from npe2 import PluginManifest; import emdiff_app.napari_plugin;"
+        f"PluginManifest.from_file({str(MANIFEST)!r});"
+        "import emdiff_app.napari_plugin.reader, emdiff_app.napari_plugin.writer;"
+        "print([m for m in ('torch', 'qtpy', 'superqt') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
