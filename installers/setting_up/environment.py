@@ -19,7 +19,7 @@ __all__ = ["CHECKOUT", "Environment"]
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 NEEDED_GB = 3
-HEALTHY = "import sys, pip; sys.exit(sys.version_info < (3, 11))"
+HEALTHY = "import sys, pip._internal.commands.install; sys.exit(sys.version_info < (3, 11))"
 # These settings of a user would send packages somewhere else than into .venv. Indexes, proxies,
 # certificates and caches are the user's business and pass through.
 ELSEWHERE = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_DRY_RUN", "PIP_NO_DEPS", "PYTHONHOME", "PYTHONPATH")

@@ -59,7 +59,8 @@ def shorten(line: str) -> str | None:
     if found and re.search(r"[MG]B", found["size"]):
         return f"downloading {found['name']} ({found['size']})"
     if line.startswith("Installing collected packages"):
-        return f"unpacking {line.removeprefix('Installing collected packages:').strip()}"[:70]
+        names = line.partition(":")[2].split(",")
+        return f"unpacking {names[0].strip()}" if len(names) == 1 else f"unpacking {len(names)} packages"
     return None
 
 
