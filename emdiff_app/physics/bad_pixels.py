@@ -153,7 +153,9 @@ class _Tally:
         dead = (-off > BEYOND * error) & (self.low >= 0.6 * n)
         dead &= -off > ISOLATED * np.maximum(self.second_low / n - usual, error)
         if n >= 6:
-            stuck = self.same & (self.restless >= 0.8 * n)
+            # A whole patch that never changes was masked or padded; the camera is not to blame.
+            alone = _at_distance(self.same.astype(float), 1).sum(axis=0) <= 2
+            stuck = self.same & alone & (self.restless >= 0.8 * n)
             hot |= stuck & (off > 0)
             dead |= stuck & (off <= 0)
         return dead & ~hot, hot

@@ -117,9 +117,12 @@ def _apart(stack: Stack, whole: NoiseEstimate, why: str, offset: float | None, s
 def _estimate(name: str, sample: Sample, offset: float | None) -> NoiseEstimate:
     """From measured blocks to a model, in the order: clipping, line, kind of noise, caveats."""
     caveats = list(sample.caveats)
-    blocks = without_clipping(sample.blocks)
-    if len(blocks) < max(LEAST_BLOCKS, 0.1 * len(sample.blocks)):
-        blocks = sample.blocks
+    lively = sample.blocks.where(sample.blocks.alive)  # constant ones were masked, padded or clipped
+    if len(lively) < LEAST_BLOCKS <= len(sample.blocks):
+        lively = sample.blocks
+    blocks = without_clipping(lively)
+    if len(blocks) < max(LEAST_BLOCKS, 0.1 * len(lively)):
+        blocks = lively
         caveats.append(
             "Nearly everywhere some pixels lie at the lowest or highest value the file can hold, which hides a part "
             "of the noise; it is probably under-estimated."
@@ -132,8 +135,8 @@ def _estimate(name: str, sample: Sample, offset: float | None) -> NoiseEstimate:
     line = fit_line(blocks)
     median = sample.median
     variance, error = _variance_there(blocks, line, median)
-    if variance <= 0:
-        tiny = max(float(np.ptp(blocks.level)), abs(median), 1e-6) * 1e-6
+    tiny = max(float(np.ptp(blocks.level)), abs(median), 1e-6) * 1e-6
+    if variance <= tiny**2:
         caveats.append("No noise was found at all: the images look simulated, or were smoothed.")
         return _result(name, sample, GaussianNoise(sigma=tiny), blocks, line, 0.0, 0.0, caveats)
     refusal = why_not_photons(blocks, line, variance)

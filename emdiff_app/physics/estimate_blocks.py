@@ -43,6 +43,11 @@ class Blocks:
     def __len__(self) -> int:
         return len(self.level)
 
+    @property
+    def alive(self) -> NDArray[np.bool_]:
+        """The blocks whose pixels are not all the same, up to rounding."""
+        return self.variance + self.texture > 1e-20 * np.maximum(self.level**2, 1e-30)
+
     def where(self, keep: NDArray[np.bool_]) -> "Blocks":
         """The blocks that `keep` marks."""
         return Blocks(
