@@ -10,7 +10,7 @@ from .recipe import PRESETS, Preset, Recipe
 from .run_folder import Request, RunFolder
 
 if TYPE_CHECKING:
-    from .learn import learn
+    from .learner import learn
 
 __all__ = [
     "PRESETS",
@@ -26,7 +26,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "learn":
-        from .learn import learn
+        from .learner import learn
 
         return learn
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Any
 from .job import Cancelled, RestoreProgress
 
 if TYPE_CHECKING:
-    from .restore import Restoration, restore
+    from .restorer import Restoration, restore
 
 __all__ = ["Cancelled", "Restoration", "RestoreProgress", "restore"]
 
 
 def __getattr__(name: str) -> Any:
     if name in ("Restoration", "restore"):
-        from . import restore as module
+        from . import restorer as module
 
         return getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -21,7 +21,7 @@ class RestoreProgress:
         return (self.plane + self.step / max(self.steps, 1)) / max(self.planes, 1)
 
 
-class Cancelled(EMDiffError):
+class Cancelled(EMDiffError):  # noqa: N818 - a wish, not an error
     """The user stopped a restoration."""
 
     def __init__(self) -> None:

@@ -1,0 +1,132 @@
+"""What `emdiff demo` does: learn, restore, compare, draw."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emdiff_app.errors import EMDiffError, RunError
+from emdiff_app.resources import resource_path
+
+__all__ = ["run_demo"]
+
+HELD_OUT = 2
+"""So many planes of the example are kept away from learning, and scored."""
+
+
+def run_demo(
+    out: Path, *, time_limit: float | None, seed: int, overwrite: bool, say: Callable[[str], None]
+) -> dict[str, Any]:
+    """The whole path; returns the scores and where everything lies."""
+    from emdiff_app.images import open_stack, save_stack
+    from emdiff_app.physics import ImagingModel
+    from emdiff_app.restoring import RestoreProgress, restore
+
+    if out.exists() and any(out.iterdir()) and not overwrite:
+        raise EMDiffError(
+            f"{out} already holds files; nothing was changed. Use --overwrite or another --out."
+        )
+    if (out / "run" / "recipe.json").is_file():
+        shutil.rmtree(out / "run")  # an older demo's run, and nothing else
+    out.mkdir(parents=True, exist_ok=True)
+    model = ImagingModel.read(resource_path("example/model.json"))
+    recorded = open_stack(resource_path("example/recorded.tif"))
+    unseen = _part(recorded, slice(-HELD_OUT, None))
+    save_stack(_part(recorded, slice(0, -HELD_OUT)), out / "learned-from.tif", overwrite=True)
+    save_stack(unseen, out / "recorded.tif", overwrite=True)
+    prior = _learn(out, model, time_limit, seed, say)
+
+    def told(progress: RestoreProgress) -> None:
+        if progress.step in (0, progress.steps):
+            say(f"restoring: {100 * progress.fraction:.0f} %")
+
+    single = restore(unseen, prior, model, samples=1, seed=seed)
+    result = restore(unseen, prior, model, samples=8, seed=seed, on_progress=told)
+    for sentence in result.sentences:
+        say(sentence)
+    for word, made in (("restored", result.mean), ("uncertainty", result.spread), ("sample", single.mean)):
+        if made is not None:
+            save_stack(made, out / f"{word}.tif", overwrite=True)
+    truth = _part(open_stack(resource_path("example/truth.tif")), slice(-HELD_OUT, None)).numpy().astype(float)
+    pictures = {
+        "recorded": unseen.numpy().astype(float),
+        **_baselines(unseen.numpy().astype(float), truth, model, recorded.pixel_size),
+        "sample": single.mean.numpy(),
+        "restored": result.mean.numpy(),
+        "truth": truth,
+    }
+    picture = out / "before-after.png"
+    _draw(picture, pictures)
+    scores = {name: _score(made, truth) for name, made in pictures.items() if name != "truth"}
+    return {"scores": scores, "picture": str(picture), "prior": str(prior), "chi2": result.chi2}
+
+
+def _learn(out: Path, model: Any, time_limit: float | None, seed: int, say: Callable[[str], None]) -> Path:
+    from emdiff_app.learning import PRESETS, Recipe, RunFolder, learn
+    from emdiff_app.learning import events as e
+
+    from ._learning import Teller
+
+    recipe = Recipe(
+        stacks=(str((out / "learned-from.tif").absolute()),),
+        model=model,
+        seed=seed,
+        time_limit_min=time_limit,
+        **PRESETS["quick"],  # type: ignore[arg-type]
+    )
+    run = RunFolder.create(out / "run", recipe)
+    teller = Teller()
+    learn(run, on_event=teller)
+    if isinstance(teller.outcome, e.Failed):
+        raise RunError(teller.outcome.text)
+    if not run.prior.exists():
+        raise RunError("The time was up before anything was learned; allow a few minutes (--time-limit 5).")
+    return run.prior
+
+
+def _part(stack: Any, planes: slice) -> Any:
+    """Some planes of a stack, with its words."""
+    from emdiff_app.images import stack_from_array
+
+    array = stack[planes]
+    return stack_from_array(array, stack.axes, pixel_size=stack.pixel_size, name=stack.name)
+
+
+def _baselines(recorded: Any, truth: Any, model: Any, pixel_size: Any) -> dict[str, NDArray[Any]]:
+    from emdiff_app.baselines import best_gaussian_blur, best_richardson_lucy, wiener
+    from emdiff_app.physics.psf import psf_array
+
+    psf = psf_array(model.operator[0].psf, pixel_size=pixel_size, ndim=2)
+    made: dict[str, list[NDArray[Any]]] = {"blur": [], "wiener": [], "rl": []}
+    for y, x in zip(recorded, truth, strict=True):
+        spectrum = np.abs(np.fft.fft2(x - x.mean())) ** 2 / x.size
+        variance = float(np.mean(model.noise.variance(y)))
+        made["blur"].append(best_gaussian_blur(y, x)[0])
+        made["wiener"].append(wiener(y, psf, spectrum, variance))
+        made["rl"].append(best_richardson_lucy(y, x, psf, model.noise.offset)[0])
+    return {name: np.stack(planes) for name, planes in made.items()}
+
+
+def _score(made: NDArray[Any], truth: NDArray[Any]) -> dict[str, float]:
+    from emdiff_app.images.score import psnr, ssim
+
+    span = float(truth.max() - truth.min())
+    pairs = list(zip(made, truth, strict=True))
+    return {
+        "psnr": float(np.mean([psnr(a, b, data_range=span) for a, b in pairs])),
+        "ssim": float(np.mean([ssim(a, b, data_range=span) for a, b in pairs])),
+    }
+
+
+def _draw(path: Path, pictures: dict[str, NDArray[Any]]) -> None:
+    from emdiff_app.restoring.contact_sheet import write_contact_sheet
+
+    part = (slice(40, 200), slice(40, 200))
+    words = {"recorded": "recorded", "rl": "Richardson-Lucy", "restored": "EMDiff", "truth": "truth"}
+    rows = [{word: pictures[key][plane][part] for key, word in words.items()} for plane in range(HELD_OUT)]
+    truth = pictures["truth"]
+    limits = (float(np.percentile(truth, 1)), float(np.percentile(truth, 99.7)))
+    write_contact_sheet(path, rows, limits=limits, enlarge=2)

@@ -1,0 +1,162 @@
+"""`restore`: posterior samples of every plane of a stack, and what is made of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from emdiff_app import posterior
+from emdiff_app.diffusion import LearnedPrior
+from emdiff_app.errors import EMDiffError
+from emdiff_app.images import Stack, stack_from_array
+from emdiff_app.physics import ImagingModel
+from emdiff_app.priors import Card, read_prior
+
+from .job import Cancelled, RestoreProgress
+
+__all__ = ["Restoration", "restore"]
+
+
+@dataclass(frozen=True)
+class Restoration:
+    """The mean of the samples, their standard deviation (with two or more), and what there is to say."""
+
+    mean: Stack
+    spread: Stack | None
+    chi2: float
+    sentences: tuple[str, ...] = ()
+
+
+def restore(
+    stack: Stack,
+    prior: Path,
+    model: ImagingModel | None = None,
+    *,
+    samples: int = 1,
+    steps: int = 24,
+    sampler: str = "auto",
+    seed: int = 0,
+    device: str = "auto",
+    on_progress: Callable[[RestoreProgress], None] = lambda progress: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Restoration:
+    """Restore `stack` with the prior in the file `prior`; the imaging model is the prior's own by default."""
+    learned, card = read_prior(prior)
+    channels = stack.sizes.get("S", 1)
+    if channels != card.channels:
+        raise EMDiffError(
+            f"The prior has learned images of {card.channels} channel(s) and {stack.name or 'this stack'} has "
+            f"{channels}; nothing was restored. Choose one channel, or a prior for such images."
+        )
+    where = torch.device(_best_device() if device == "auto" else device)
+    work = _Work(learned.to(where), card, model or card.model, stack, sampler, steps, samples, should_stop)
+    planes = list(stack.plane_indices())
+    mean = np.empty(stack.shape, np.float32)
+    spread = np.empty(stack.shape, np.float32) if samples > 1 else None
+    chi2: list[float] = []
+    for number, index in enumerate(planes):
+
+        def told(step: int, total: int, at: int = number) -> None:
+            on_progress(RestoreProgress(at, len(planes), step, total))
+
+        mean[index], deviation, misfit = work.plane(index, _seed(seed, number), told)
+        if spread is not None:
+            spread[index] = deviation
+        chi2.append(misfit)
+    on_progress(RestoreProgress(len(planes), len(planes), 0, 1))
+    return Restoration(
+        _like(stack, mean, "restored"),
+        None if spread is None else _like(stack, spread, "uncertainty"),
+        float(np.mean(chi2)),
+        _verdict(float(np.mean(chi2))),
+    )
+
+
+@dataclass
+class _Work:
+    """One stack, one prior: what stays the same from plane to plane."""
+
+    prior: LearnedPrior
+    card: Card
+    model: ImagingModel
+    stack: Stack
+    sampler: str
+    steps: int
+    samples: int
+    should_stop: Callable[[], bool]
+
+    def plane(
+        self, index: tuple[int, ...], generator: torch.Generator, told: Callable[[int, int], None]
+    ) -> tuple[NDArray[Any], NDArray[Any], float]:
+        """The mean, the spread and the chi2 of one plane, in recorded units."""
+        recorded = self.stack.plane(index)
+        if not np.isfinite(recorded).all():
+            raise EMDiffError(
+                f"{self.stack.name}, plane {index}: some pixels are not finite (NaN); repair them."
+            )
+        colours = np.moveaxis(recorded, -1, 0) if recorded.ndim == 3 else recorded[None]
+        y = torch.from_numpy(self.card.scale.forward(colours.astype(np.float32)))[None]
+        y = y.to(next(self.prior.parameters()).device)
+        imaging = self.model.bind(
+            tuple(y.shape[2:]), pixel_size=self.stack.pixel_size, scale=self.card.scale, device=y.device
+        )
+        total = self.steps * self.samples
+        draws, chi2 = [], []
+        for sample in range(self.samples):
+
+            def on_step(step: int, steps: int, _: Tensor, done: int = sample) -> None:
+                if self.should_stop():
+                    raise Cancelled
+                told(done * steps + step, total)
+
+            x = posterior.get(self.sampler).sample(
+                self.prior, imaging, y, steps=self.steps, generator=generator, on_step=on_step
+            )
+            chi2.append(float(imaging.chi2(y, x)))
+            draws.append(imaging.crop(x)[0].cpu())
+        stacked = torch.stack(draws)
+        mean = self.card.scale.inverse(_plane(stacked.mean(0)))
+        deviation = self.card.scale.gain * _plane(stacked.std(0, correction=1 if self.samples > 1 else 0))
+        return mean, deviation, float(np.mean(chi2))
+
+
+def _plane(image: Tensor) -> NDArray[Any]:
+    array: NDArray[Any] = image.numpy()
+    return array[0] if len(array) == 1 else np.moveaxis(array, 0, -1)
+
+
+def _like(stack: Stack, array: NDArray[Any], word: str) -> Stack:
+    """A stack of `array` with every word of the input."""
+    name = f"{stack.name} {word}".strip()
+    made = stack_from_array(
+        array, stack.axes, pixel_size=stack.pixel_size, channels=stack.channels, name=name
+    )
+    return made.with_(extras=stack.extras)
+
+
+def _verdict(chi2: float) -> tuple[str, ...]:
+    """What the size of the residuals says (about 1 is right)."""
+    if chi2 > 1.1:
+        text = (
+            f"The restored image, corrupted again, does not match your data (chi2 = {chi2:.2f}). The noise is "
+            "probably under-estimated, or the prior does not fit these images."
+        )
+        return (text,)
+    if chi2 < 0.8:
+        return (f"The restored image follows the noise (chi2 = {chi2:.2f}); it is probably over-estimated.",)
+    return (f"The restored image, corrupted again, matches your data (chi2 = {chi2:.2f}).",)
+
+
+def _seed(seed: int, plane: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed * 1_000_003 + plane)
+
+
+def _best_device() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
