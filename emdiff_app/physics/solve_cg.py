@@ -10,11 +10,23 @@ from .operators.base import LinearOperator
 __all__ = ["Normal", "conjugate_gradients"]
 
 
+FEW = 0.1
+"""With a larger share of pixels missing, the preconditioner costs more steps than it saves."""
+
+DATA = 10.0
+"""From this ratio of rho^2 to the noise variance on, the data decide, and the preconditioner follows A rather than 1."""
+
+
 class Normal:
     """`K = 1 + W A R A^T W` with `W = Sigma^-1/2` (0 at unobserved pixels) and `R = diag(r)`.
 
-    Scaled by W on both sides, it has no eigenvalue below 1. `inverse_of_mean` is the preconditioner: the inverse of K with W^2
-    and r at their means and A on a periodic field, `1 / (1 + mean(w^2) mean(r) |H|^2)` in the Fourier domain.
+    Scaled by W on both sides, it has no eigenvalue below 1. The preconditioner is
+
+        M^-1 = W^-1 (mean(Sigma) + mean(R) |H|^2)^-1 W^-1
+
+    with |H|^2 the spectrum of `A A^T` on a periodic field: for any rho the eigenvalues of `M^-1 K` then
+    lie within the range of the variances, but for the borders. Where rho is small K is nearly 1 and W is taken at its mean;
+    where many pixels are missing there is no such bound, and M = 1.
     """
 
     def __init__(self, operator: LinearOperator, r: Tensor, variance: Tensor, seen: Tensor) -> None:
@@ -22,12 +34,15 @@ class Normal:
         self.weight = torch.where(seen, variance.rsqrt(), 0.0)
         self.scalar = r.shape[2:].numel() == 1
         self.axes = tuple(range(2, seen.ndim))
-        spectrum = operator.approximate_spectrum
+        images = tuple(range(1, seen.ndim))
+        self.few = 1 - seen.to(r.dtype).mean(images, keepdim=True) <= FEW
         self.damping: Tensor | None = None
-        if spectrum is not None:
-            images = tuple(range(1, seen.ndim))
-            strength = (self.weight**2).mean(images, keepdim=True) * r.mean(images, keepdim=True)
-            self.damping = 1 / (1 + strength * spectrum.to(strength.dtype))
+        spectrum = operator.approximate_spectrum
+        if spectrum is not None and bool(self.few.any()):
+            mean, prior = variance.mean(images, keepdim=True), r.mean(images, keepdim=True)
+            strong = prior > DATA * mean
+            self.spread = torch.where(strong, torch.where(seen, variance, 0.0), mean).sqrt()
+            self.damping = 1 / (mean + prior * spectrum.to(r.dtype))
 
     def __call__(self, u: Tensor) -> Tensor:
         weighted = self.weight * u
@@ -35,11 +50,13 @@ class Normal:
             return u + self.weight * (self.r * self.operator.outer(weighted))
         return u + self.weight * self.operator.apply(self.r * self.operator.adjoint(weighted))
 
-    def inverse_of_mean(self, residual: Tensor) -> Tensor:
+    def precondition(self, residual: Tensor) -> Tensor:
+        """`M^-1 residual`; the residual itself for images with many missing pixels."""
         if self.damping is None:
             return residual
-        spectrum = torch.fft.rfftn(residual, dim=self.axes)
-        return torch.fft.irfftn(spectrum * self.damping, s=residual.shape[2:], dim=self.axes)
+        spectrum = torch.fft.rfftn(self.spread * residual, dim=self.axes)
+        z = self.spread * torch.fft.irfftn(spectrum * self.damping, s=residual.shape[2:], dim=self.axes)
+        return torch.where(self.few, z, residual)
 
 
 def conjugate_gradients(normal: Normal, e: Tensor, *, tol: float, max_iter: int) -> Tensor:
@@ -53,7 +70,7 @@ def conjugate_gradients(normal: Normal, e: Tensor, *, tol: float, max_iter: int)
     best = v
     norm = _dot(residual, residual)
     smallest, goal = norm, norm * tol**2
-    z = normal.inverse_of_mean(residual)
+    z = normal.precondition(residual)
     rz = _dot(residual, z)
     direction = z
     active = norm > goal
@@ -70,7 +87,7 @@ def conjugate_gradients(normal: Normal, e: Tensor, *, tol: float, max_iter: int)
         best = torch.where(better, v, best)
         smallest = torch.where(better, norm, smallest)
         active = active & (norm > goal) & torch.isfinite(norm)
-        z = normal.inverse_of_mean(residual)
+        z = normal.precondition(residual)
         last, rz = rz, _dot(residual, z)
         direction = torch.addcmul(z, torch.where(active, rz / last, 0.0), direction)
     return normal.weight * best

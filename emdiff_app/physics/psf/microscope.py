@@ -20,15 +20,17 @@ def microscope_psf(
 ) -> NDArray[np.float64]:
     """`h(x, y, z) = |FT{ P(k) exp(i k_z z) }|^2` with `k_z = sqrt((n / lambda)^2 - |k|^2)`, summed over pixels.
 
-    The pupil P fills the disc `|k| <= NA / lambda`. Its amplitude is `cos(theta)^-1/2`: an aplanatic objective
-    (sine condition) keeps the energy of each ray when it turns the flat pupil into a converging sphere. Planes are propagated
-    exactly (angular spectrum); each is scaled to the same total, since light is not lost between them.
+    The pupil P fills the disc `|k| <= NA / lambda` with the amplitude `(1 + cos t) / (2 sqrt(cos t))`, t being the angle
+    of the ray: `1 / sqrt(cos t)` because an objective that obeys the sine condition spreads the rays of a sphere evenly
+    over a flat pupil, and `(1 + cos t) / 2` because of light of all polarisations only that part interferes in focus; it is the
+    leading term of the vectorial theory. Planes are propagated exactly (angular spectrum), and each carries the same light,
+    since none is lost between them.
 
     A confocal microscope sees the product of the illumination and of the detection, the latter
     averaged over its pinhole.
     """
     pixel_z = pixel_um[0] if len(pixel_um) == 3 else 0.0
-    pixel = tuple(pixel_um[-2:])
+    pixel = (pixel_um[-2], pixel_um[-1])
     wavelength = spec.wavelength_nm / 1000
     shape = shape or default_shape(spec, pixel_um)
     n_z = shape[0] if len(pixel_um) == 3 else 1
@@ -99,11 +101,9 @@ def _intensity(
     step = max(abs(ky[1]), abs(kx[1]))
     # A soft edge, one frequency wide: a disc cut along grid lines would not be round.
     pupil = np.clip((spec.na / wavelength - np.sqrt(across)) / step + 0.5, 0, 1)
-    along = np.sqrt(np.maximum(k**2 - across, 0))
-    with np.errstate(divide="ignore"):
-        field = np.where((pupil > 0) & (along > 0), pupil * np.sqrt(k / along), 0) * np.exp(
-            2j * np.pi * z * along
-        )
+    along = np.sqrt(np.maximum(k**2 - across, (0.01 * k) ** 2))
+    cosine = along / k
+    field = pupil * (1 + cosine) / (2 * np.sqrt(cosine)) * np.exp(2j * np.pi * z * along)
     light = np.abs(np.fft.fftshift(np.fft.ifft2(field))) ** 2
     return light / light.sum()
 

@@ -55,8 +55,8 @@ def motion(path: NDArray[np.float64], step: float = 0.05) -> NDArray[np.float64]
     points = np.stack([np.interp(moments, travelled, path[:, a]) for a in (0, 1)], 1)
     weights = np.ones(len(points))
     weights[[0, -1]] = 0.5  # the trapezium rule
-    points = points - np.average(points, axis=0, weights=weights)
-    reach = np.ceil(np.abs(points).max(0) - 1e-9).astype(int)
+    points = np.round(points - np.average(points, axis=0, weights=weights), 9)
+    reach = np.ceil(np.abs(points).max(0)).astype(int)
     psf = np.zeros(2 * reach + 1)
     low = np.floor(points).astype(int)
     part = points - low
