@@ -105,8 +105,8 @@ def stack_from_array(
             f"{name or 'The array'}: axes {listed} are not among {AXES}; say which they are with axes=."
         )
     dtype = np.dtype(array.dtype)
-    if dtype.kind not in "buifc":
-        raise StackError(f"{name or 'The array'} holds {dtype}, not pixels; give it an array of numbers.")
+    if dtype.kind not in "buif":
+        raise StackError(f"{name or 'The array'} holds {dtype}, not pixels; give it real numbers.")
     order = in_stack_order(axes)
     sizes = dict(zip(axes, shape, strict=True))
     return Stack(

@@ -20,8 +20,8 @@ class Casting:
     def __init__(self, source: DTypeLike, target: DTypeLike, name: str = "The image") -> None:
         self.source, self.target, self.name = np.dtype(source), np.dtype(target), name
         self.clipped = 0
-        losing = self.source.kind == "c" or self.target.kind not in "iuf"
-        if losing and self.source != self.target:
+        known = self.source.kind in "buif" and self.target.kind in "iuf"
+        if not known and not self.source == self.target == np.bool_:
             raise StackError(
                 f"{name}: pixels of type {self.source} cannot be written as {self.target}; nothing was "
                 "written. Keep their type (--dtype same)."

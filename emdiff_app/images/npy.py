@@ -66,8 +66,8 @@ def _mapped(path: Path) -> NDArray[Any]:
         raise StackError(
             f"{path.name}: it is no readable .npy array ({reason}); it may be cut short."
         ) from None
-    if array.dtype.kind not in "buifc":
-        raise StackError(f"{path.name}: it holds {array.dtype} and not pixels, so it was not opened.")
+    if array.dtype.kind not in "buif":
+        raise StackError(f"{path.name}: it holds {array.dtype} and not real numbers, so it was not opened.")
     return array
 
 

@@ -205,8 +205,8 @@ def _dtype(node: Node, value: Any) -> np.dtype[Any]:
         dtype = np.dtype(value) if isinstance(value, str) else None
     except (TypeError, ValueError):
         dtype = None
-    if dtype is None or dtype.kind not in "buifc":
-        raise StackError(f"{node.name}: it holds {value!r} and not pixels, so it was not opened.")
+    if dtype is None or dtype.kind not in "buif":
+        raise StackError(f"{node.name}: it holds {value!r} and not real numbers, so it was not opened.")
     return dtype
 
 

@@ -164,5 +164,6 @@ def _check_space(path: Path, saving: Saving) -> None:
 
 def _check_not_own_source(path: Path, stack: Stack) -> None:
     """A file that is being read cannot be replaced on every system, so a stack never replaces itself."""
-    if stack.source is not None and path.exists() and path.resolve() == Path(stack.source).resolve():
+    sources = [Path(p) for p in (stack.source, *stack.extras.get("files", ())) if p is not None]
+    if path.exists() and any(path.resolve() == source.resolve() for source in sources):
         raise StackError(f"{path} is the file being read, so it was left as it is; choose another name.")

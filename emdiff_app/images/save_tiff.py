@@ -18,10 +18,7 @@ __all__ = ["write_ome_tiff", "write_tiff"]
 
 # A classic TIFF addresses 4 GiB; this much of it is left for tags and descriptions.
 _CLASSIC_LIMIT = 2**32 - 2**26
-_OME_TYPES = {
-    *("bool", "int8", "int16", "int32", "uint8", "uint16", "uint32"),
-    *("float32", "float64", "complex64", "complex128"),
-}
+_OME_TYPES = {"bool", "int8", "int16", "int32", "uint8", "uint16", "uint32", "float32", "float64"}
 _OME_UNITS = {"um": "µm", "angstrom": "Å", "sec": "s", "second": "s"} | {
     unit: unit for unit in ["pm", "nm", "mm", "cm", "m", "in", "pixel", "ns", "ms", "s", "min", "h", "d"]
 }
@@ -39,7 +36,7 @@ def write_tiff(saving: Saving, file: Path) -> None:
 def write_ome_tiff(saving: Saving, file: Path) -> None:
     """OME-TIFF; BigTIFF when a classic one could not address all of it."""
     stack = saving.stack
-    if saving.dtype.name not in _OME_TYPES:
+    if saving.dtype.name not in _OME_TYPES or (saving.dtype == np.bool_ and "S" in stack.axes):
         raise StackError(
             f"{stack.name or 'The image'}: TIFF cannot hold pixels of type {saving.dtype}; nothing was "
             "written. Write float32 (--dtype float32) or a .zarr."

@@ -163,8 +163,6 @@ def _channel(name: str, number: int, window: tuple[float, float]) -> dict[str, A
 
 def _widen(ranges: dict[int, tuple[float, float]], channel: int, plane: NDArray[Any]) -> None:
     """Keep the smallest and largest finite value of each channel."""
-    if plane.dtype.kind == "c":
-        return
     values = plane if plane.dtype.kind != "f" else plane[np.isfinite(plane)]
     if values.size:
         low, high = ranges.get(channel, (float("inf"), float("-inf")))
@@ -173,7 +171,7 @@ def _widen(ranges: dict[int, tuple[float, float]], channel: int, plane: NDArray[
 
 def _level_sizes(rows: int, columns: int, dtype: np.dtype[Any]) -> list[tuple[int, int]]:
     sizes = [(rows, columns)]
-    # Means of truth values and of complex numbers would be something else than a smaller picture.
+    # The mean of truth values is none.
     while dtype.kind in "iuf" and max(sizes[-1]) > 2 * _SMALLEST_LEVEL and min(sizes[-1]) >= 2:
         sizes.append((sizes[-1][0] // 2, sizes[-1][1] // 2))
     return sizes
