@@ -76,14 +76,11 @@ def _simulated_part(report: Report, data: Path) -> None:
     report.table(
         [
             "images",
-            "per estimate",
+            "smoothed by",
+            "images in one estimate",
             "method",
-            "gain: median",
-            "range",
-            within,
-            "variance: median",
-            "range",
-            within,
+            *("gain: median", "range", within),
+            *("variance: median", "range", within),
         ],
         rows,
     )

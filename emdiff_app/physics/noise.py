@@ -13,7 +13,14 @@ if TYPE_CHECKING:  # torch takes a second to import, and reading a JSON model mu
 
     from emdiff_app.images import IntensityScale
 
-__all__ = ["GaussianNoise", "NoiseParameters", "NoiseSpec", "PoissonGaussianNoise", "bind_noise"]
+__all__ = [
+    "GaussianNoise",
+    "NoiseParameters",
+    "NoiseSpec",
+    "PoissonGaussianNoise",
+    "bind_noise",
+    "each_image",
+]
 
 
 @dataclass(frozen=True)
@@ -51,7 +58,7 @@ class NoiseParameters:
         import torch
 
         images = level if level.ndim > 2 else level[None]
-        offset, gain, read = (_per_image(p, images) for p in (self.offset, self.gain, self.read_noise))
+        offset, gain, read = (each_image(p, images) for p in (self.offset, self.gain, self.read_noise))
         home = generator.device
         recorded = torch.empty_like(images)
         for i, image in enumerate(images):
@@ -179,7 +186,7 @@ def _at_least(value: Any, floor: Any) -> Any:
     return value.clip(min=floor)
 
 
-def _per_image(parameter: Any, images: torch.Tensor) -> torch.Tensor:
+def each_image(parameter: Any, images: torch.Tensor) -> torch.Tensor:
     """The parameter as a tensor with one entry (that broadcasts) for every image of the batch."""
     import torch
 

@@ -17,14 +17,15 @@ from torch.nn.functional import avg_pool2d
 
 from emdiff_app.errors import PhysicsError
 
-from .noise import GaussianNoise, NoiseParameters, PoissonGaussianNoise
-from .random import white
+from .noise import GaussianNoise, NoiseParameters, PoissonGaussianNoise, each_image
 
 __all__ = ["Halves", "thin", "thinned_noise"]
 
 COUNTABLE = 0.15
 """Read noise, in photons, below which a recorded value still tells the number of photons for certain."""
 WINDOW = 5
+UNEVEN = 2.5
+"""Neighbours that vary this many times as much as their noise lie across an edge."""
 
 
 @dataclass(frozen=True)
@@ -71,26 +72,22 @@ def thin(
     - Otherwise `y1 = y + a w n`, `y2 = y - w n / a` with `w^2 = gain (y - offset) + read_noise^2`, whose mean
       given the level is exactly the variance: the halves are uncorrelated and have the right mean and variance.
       Their third moments are those of neither half (an approximation that fades with the photons). In the
-      dark, where noise makes that `w^2` negative, the mean of the neighbours takes the place of y in it.
+      dark, where noise makes that `w^2` negative, the mean of even neighbours takes the place of y in it.
     """
     if not 0 < share < 1:
         raise PhysicsError(
             f"The share of the photons in the first half must lie between 0 and 1, not {share}."
         )
     own = noise if isinstance(noise, NoiseParameters) else noise.parameters()
-    offset, gain, read = (
-        torch.as_tensor(p, dtype=recorded.dtype, device=recorded.device)
-        for p in (own.offset, own.gain, own.read_noise)
-    )
-    countable = (gain > 0) & (read < COUNTABLE * gain)
     images = recorded if recorded.ndim > 2 else recorded[None]
-    first, second = _spread(images, offset, gain, read, share, white(images, generator))
-    if bool(countable.any()):
-        # Split the photons, then the rest (read noise) like any Gaussian noise.
-        whole, ones = _split(images, offset, torch.where(gain > 0, gain, 1.0), share, generator)
-        rest = _spread(images - whole, 0 * offset, 0 * gain, read, share, white(images, generator))
-        first = torch.where(countable, ones[0] + rest[0], first)
-        second = torch.where(countable, ones[1] + rest[1], second)
+    parameters = [each_image(p, images) for p in (own.offset, own.gain, own.read_noise)]
+    home = generator.device
+    first, second = torch.empty_like(images), torch.empty_like(images)
+    for i, image in enumerate(images):
+        private = torch.Generator(home)
+        private.manual_seed(int(torch.randint(2**62, (), generator=generator, device=home)))
+        offset, gain, read = (p[i].to(home) for p in parameters)
+        first[i], second[i] = _thin_one(image.to(home), offset, gain, read, share, private)
     return Halves(
         first.reshape(recorded.shape),
         second.reshape(recorded.shape),
@@ -99,36 +96,40 @@ def thin(
     )
 
 
-def _spread(
-    y: Tensor, offset: Tensor, gain: Tensor, read: Tensor, share: float, n: Tensor
+def _thin_one(
+    y: Tensor, offset: Tensor, gain: Tensor, read: Tensor, share: float, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
+    """One image, whose parameters broadcast against it."""
+    n = torch.randn(y.shape, generator=generator, device=y.device, dtype=y.dtype)
     a = ((1 - share) / share) ** 0.5
-    variance = (gain * (y - offset) + read**2).expand_as(y)
-    if bool((gain > 0).any()):
-        total = gain * (_neighbours(y) - offset) + read**2
-        # Chosen by the neighbours alone: a choice that looked at the pixel itself would favour its bright draws.
-        dark = total < 4 * gain * total.clamp(min=0).sqrt()
-        variance = torch.where(dark, total, variance)
-    w = variance.clamp(min=0).sqrt() * n
+    if bool((gain > 0).all() & (read < COUNTABLE * gain).all()):
+        counts = ((y - offset) / gain).round().clamp(min=0)
+        kept = torch.binomial(counts, torch.full_like(counts, share), generator=generator)
+        # What the rounding left over is read noise.
+        rest = y - offset - gain * counts
+        w = read * n
+        return (
+            offset + gain * kept / share + rest + a * w,
+            offset + gain * (counts - kept) / (1 - share) + rest - w / a,
+        )
+    w = _variance(y, offset, gain, read).sqrt() * n
     return y + a * w, y - w / a
 
 
-def _split(
-    y: Tensor, offset: Tensor, gain: Tensor, share: float, generator: torch.Generator
-) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-    """The part of y that is whole photons, and its two halves, in grey levels."""
-    home = generator.device
-    counts = ((y - offset) / gain).round().clamp(min=0).to(home)
-    kept = torch.empty_like(counts)
-    for i, image in enumerate(counts):
-        own = torch.Generator(home)
-        own.manual_seed(int(torch.randint(2**62, (), generator=generator, device=home)))
-        kept[i] = torch.binomial(image, torch.full_like(image, share), generator=own)
-    counts, kept = counts.to(y.device), kept.to(y.device)
-    return gain * counts + offset, (
-        gain * kept / share + offset,
-        gain * (counts - kept) / (1 - share) + offset,
-    )
+def _variance(y: Tensor, offset: Tensor, gain: Tensor, read: Tensor) -> Tensor:
+    """Numbers, not below zero, whose mean given the level is the variance there (nearly so in the dark).
+
+    Whose value is taken, the pixel's or its neighbours', is decided by the neighbours alone: a choice
+    that looked at the pixel itself would favour its bright draws.
+    """
+    own = (gain * (y - offset) + read**2).expand_as(y)
+    if not bool((gain > 0).any()):
+        return own
+    mean, square = _neighbours(y - offset), _neighbours((y - offset) ** 2)
+    around = (gain * mean + read**2).clamp(min=0)
+    even = square - mean**2 < UNEVEN * around  # no edge among the neighbours, only noise
+    dark = around < 4 * gain * around.sqrt()
+    return torch.where(dark & even, around, own).clamp(min=0)
 
 
 def _neighbours(y: Tensor) -> Tensor:
