@@ -41,7 +41,10 @@ def colour_of(series: Series, dtype: np.dtype[Any], samples: int) -> Colour:
         colour.dtype, colour.convert = np.dtype(np.uint8), _to_bytes
     if colour.dtype.kind == "u" and bits < 8 * colour.dtype.itemsize:
         colour.significant_bits = bits
-    if photometric == _WHITE_IS_ZERO and samples == 1:
+    mask = dtype.kind == "b" and str(page.software).startswith(
+        "tifffile"
+    )  # it calls its True white and means 1
+    if photometric == _WHITE_IS_ZERO and samples == 1 and not mask:
         _turn(colour, bits)
     elif photometric == _PALETTE and samples == 1 and page.colormap is not None:
         _apply_palette(colour, page.colormap, series.kind)

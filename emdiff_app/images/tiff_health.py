@@ -29,9 +29,12 @@ def check_pages(series: Series, coding: Coding, name: str) -> frozenset[int]:
             continue
         if number == 0:
             check_declared_size(page, coding, name)
-        if _end(page, coding) > _size(page.path, sizes):
+        missing = 0 if coding.plain else page.missing()
+        if _end(page, coding) > _size(page.path, sizes) or (
+            missing == len(page.offsets) and not coding.sparse
+        ):
             lost.append(number)
-        elif not coding.plain and (missing := page.missing()):
+        elif missing:
             holes[number] = missing
     if lost:
         _tell_lost(series, lost, name)
@@ -69,7 +72,7 @@ def _tell_lost(series: Series, lost: list[int], name: str) -> None:
     count = len(series.pages)
     if len(lost) == count:
         raise StackError(
-            f"{name}: the file is cut short before the end of its first plane; nothing was changed. "
+            f"{name}: none of its planes is whole, since the file is cut short or damaged; nothing was changed. "
             "Copy it again from where it was recorded."
         )
     series.warnings.append(

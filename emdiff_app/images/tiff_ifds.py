@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from emdiff_app.errors import StackError
+
 __all__ = ["Chain", "walk"]
 
 # Width, height, bits, compression, photometric, fill order, orientation-independent layout, predictor, tiles,
@@ -35,7 +37,7 @@ class Chain:
 
 
 def walk(path: Path) -> Chain:
-    """Follow the chain from the header to its end, at most once through every directory."""
+    """Follow the chain from the header to its end; StackError where it has none."""
     chain = Chain()
     if path.stat().st_size < 8:
         chain.problem = "it ends within its header"
@@ -46,8 +48,18 @@ def walk(path: Path) -> Chain:
         if big and len(data) < 16:
             chain.problem = "it ends within its header"
             return chain
-        _follow(data, order, big, chain)
+        try:
+            _follow(data, order, big, chain)
+        except _Circle:
+            # Not merely noted: other readers may follow the circle for ever.
+            raise StackError(
+                f"{path.name}: it is damaged, its directories run in a circle; nothing was changed. Copy it again."
+            ) from None
     return chain
+
+
+class _Circle(Exception):  # noqa: N818 - not an error by itself
+    pass
 
 
 def _follow(data: mmap.mmap, order: str, big: bool, chain: Chain) -> None:
@@ -61,8 +73,7 @@ def _follow(data: mmap.mmap, order: str, big: bool, chain: Chain) -> None:
     offset = struct.unpack_from(pointer, data, 8 if big else 4)[0]
     while offset:
         if offset in chain.signatures:
-            chain.problem = "its directories run in a circle"
-            return
+            raise _Circle
         page = len(chain) + 1
         start = offset + count_size
         if start > len(data):

@@ -16,7 +16,7 @@ from .jpeg_size import declared_size
 from .open_files import OpenFiles
 from .tiff_log import collected_messages
 
-__all__ = ["Coding", "Page", "check_declared_size", "coding_of", "page_of", "read_part"]
+__all__ = ["Coding", "Page", "check_declared_size", "coding_of", "is_sparse", "page_of", "read_part"]
 
 _JPEG = {6, 7, 33007, 34892}
 _LARGE = 64 << 20
@@ -104,8 +104,13 @@ def coding_of(keyframe: Any, name: str) -> Coding:
         jpeg_header=keyframe.jpegheader,
         workers=int(keyframe.maxworkers),
         fill=keyframe.nodata,
-        sparse=42113 in keyframe.tags or 42112 in keyframe.tags,
+        sparse=is_sparse(keyframe),
     )
+
+
+def is_sparse(keyframe: Any) -> bool:
+    """Whether the file comes from GDAL, where a tile that was never written means "no data"."""
+    return 42112 in keyframe.tags or 42113 in keyframe.tags
 
 
 def page_of(page: Any, path: Path) -> Page:

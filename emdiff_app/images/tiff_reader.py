@@ -1,7 +1,7 @@
 """Planes of a stack from the pages of a TIFF."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ class TiffReader:
     rows_at: int
     told: frozenset[int]
     """Pages with missing pieces of which the user was told."""
+    last: dict[str, Any] = field(default_factory=dict)
 
     def read(self, index: tuple[int, ...]) -> NDArray[Any]:
         _, _, height, width, _ = self.coding.shape
@@ -51,13 +52,23 @@ class TiffReader:
             parts = [self._part({**wanted, "S": s}, *window)[..., 0] for s in range(count)]
             part = np.stack(parts, axis=-1)
         else:
-            part = self._part(wanted, *window)
             after = self.axes.letters[self.rows_at + 2 :]
+            beside = after not in ("", "S", "-")
+            part = self._remembered(wanted, *window) if beside else self._part(wanted, *window)
             if after in ("", "-") and not self.colour.added:
                 part = part[..., 0]
-            elif after and after not in "S-":
-                part = part[..., wanted[after]]
+            elif beside:
+                part = np.ascontiguousarray(part[..., wanted[after]])
         return part[::down, ::across]
+
+    def _remembered(self, wanted: dict[str, int], rows: slice, columns: slice) -> NDArray[Any]:
+        """Channels side by side are read together, so the next channel is here already."""
+        before = tuple(wanted.get(letter, 0) for letter in self.axes.letters[: self.rows_at])
+        key = (before, rows.start, rows.stop, columns.start, columns.stop)
+        kept = self.last.get("part")
+        if kept is None or kept[0] != key:
+            kept = self.last["part"] = (key, self._part(wanted, rows, columns))
+        return kept[1]
 
     def _part(self, wanted: dict[str, int], rows: slice, columns: slice) -> NDArray[Any]:
         atom = 0
@@ -73,6 +84,7 @@ class TiffReader:
         return part if self.colour.convert is None else self.colour.convert(part)
 
     def close(self) -> None:
+        self.last.clear()
         self.files.close()
 
 

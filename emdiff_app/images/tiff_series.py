@@ -11,7 +11,7 @@ from emdiff_app.errors import StackError
 from .ome_xml import MOST_PLANES
 from .stack import PixelSize
 from .tiff_ifds import Chain
-from .tiff_pages import Page, page_of
+from .tiff_pages import Page, is_sparse, page_of
 
 __all__ = ["Pages", "Run", "Series", "Table", "cut_hyperstack", "from_tifffile"]
 
@@ -93,7 +93,7 @@ def from_tifffile(found: Any, chain: Chain, path: Path) -> Series:
     pages: Pages
     if len(listed) == count:
         _check_alike(listed, keyframe, chain, path)
-        pages = Table(path, [_page(page, path) for page in listed])
+        pages = Table(path, [_page(page, path, is_sparse(keyframe)) for page in listed])
     elif len(listed) == 1 and keyframe.is_final and listed[0] is not None and listed[0].dataoffsets:
         pages = Run(path, listed[0].dataoffsets[0], keyframe.nbytes, count)
     else:
@@ -123,8 +123,8 @@ def cut_hyperstack(file: Any, path: Path) -> Series | None:
     return Series("imagej", "", f"TZC{page.axes}", (*sizes, *page.shape), page, run)
 
 
-def _page(page: Any, path: Path) -> Page | None:
-    if page is None or not any(page.dataoffsets):
+def _page(page: Any, path: Path, sparse: bool) -> Page | None:
+    if page is None or not page.dataoffsets or not (sparse or any(page.dataoffsets)):
         return None
     source = Path(page.parent.filehandle.path)
     return page_of(page, source if source.name != path.name else path)

@@ -31,7 +31,13 @@ def seeds(folder: Path, real: Path | None) -> list[Path]:
     table = rng.integers(0, 65535, (3, 256)).astype(np.uint16)
     plain = {
         "imagej": (stack, {"imagej": True, "metadata": {"axes": "TZCYX", "unit": "um", "spacing": 0.3}}),
-        "ome": (stack, {"ome": True, "metadata": {"axes": "TZCYX", "PhysicalSizeX": 0.1, "Channel": {"Name": ["a", "b"]}}}),
+        "ome": (
+            stack,
+            {
+                "ome": True,
+                "metadata": {"axes": "TZCYX", "PhysicalSizeX": 0.1, "Channel": {"Name": ["a", "b"]}},
+            },
+        ),
         "shaped": (stack, {}),
         "bigtiff": (stack[0, 0], {"bigtiff": True, "tile": (16, 16)}),
         "bigendian": (stack[0, 0].astype(np.float32), {"byteorder": ">", "metadata": None}),
@@ -70,7 +76,13 @@ def damaged(data: bytes, rng: np.random.Generator) -> bytes:
     near = min(len(data), 400)
     for _ in range(int(rng.integers(1, 9))):
         # Directories stand at the beginning of some files and at the end of others.
-        at = rng.integers(near) if kind < 4 else len(data) - 1 - rng.integers(near) if kind == 4 else rng.integers(len(data))
+        at = (
+            rng.integers(near)
+            if kind < 4
+            else len(data) - 1 - rng.integers(near)
+            if kind == 4
+            else rng.integers(len(data))
+        )
         changed[at] = rng.choice([0, 1, 255, 127, changed[at] ^ (1 << rng.integers(8)), rng.integers(256)])
     return bytes(changed)
 
@@ -111,7 +123,9 @@ def torture(files: list[Path], scratch: Path, cases: int, results) -> None:
         seconds = time.perf_counter() - start
         if seconds > MOST_SECONDS:
             problems.append(f"case {case} of {files[which].name}: {seconds:.0f} s")
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) << (0 if sys.platform == "darwin" else 10)
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) << (
+        0 if sys.platform == "darwin" else 10
+    )
     results.put(("end", (counts, problems, grown)))
 
 
