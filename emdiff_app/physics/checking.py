@@ -1,0 +1,152 @@
+"""Whether a restored image explains the recorded one: what is left over must look like the noise, and only that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from emdiff_app.errors import PhysicsError
+
+from .imaging import Imaging
+
+__all__ = ["LAGS", "Agreement", "agreement", "on_domain"]
+
+LAGS = (1, 2, 3, 4, 5)
+TOO_HIGH = 1.1
+"""Above this chi2 the restoration contradicts the data."""
+TOO_LOW = 0.8
+"""Below it the restoration follows the noise."""
+COLOURED = 0.05
+"""Residuals whose neighbours are correlated by more than this still hold structure."""
+COVERED = 0.999
+"""A recorded pixel counts where the restored image supplies at least this share of what the optics gather."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Of the whitened residual `r = (y - A x) / sqrt(Var[y | x])`: its mean square, about 1, and its correlation
+    with itself at each of `LAGS` pixels along rows and columns, about 0. Sums are kept, so that planes add up."""
+
+    pixels: int
+    squares: float
+    products: tuple[float, ...]
+    pairs: tuple[int, ...]
+
+    @property
+    def chi2(self) -> float:
+        return self.squares / max(self.pixels, 1)
+
+    @property
+    def autocorrelation(self) -> tuple[float, ...]:
+        return tuple(
+            p / max(n, 1) / self.chi2 if self.squares else 0.0
+            for p, n in zip(self.products, self.pairs, strict=True)
+        )
+
+    @property
+    def believable(self) -> bool:
+        """The size of the residual is that of the noise, and it is white."""
+        return TOO_LOW <= self.chi2 <= TOO_HIGH and not self._coloured
+
+    @property
+    def verdict(self) -> str:
+        """One sentence in plain words."""
+        chi2, first = f"chi2 = {self.chi2:.2f}", f"neighbours correlate by {self._strongest:.2f}"
+        if self.chi2 > TOO_HIGH:
+            why = (
+                "the restoration lost or invented structure"
+                if self._coloured
+                else "the noise is under-estimated"
+            )
+            return (
+                f"The restored image, recorded again, does not match your data ({chi2}, {first}): probably {why}. "
+                "Estimate the noise again, and check the blur of the model."
+            )
+        if self.chi2 < TOO_LOW:
+            return (
+                f"The restored image follows the noise of your data ({chi2}, {first}), or the noise is over-estimated: "
+                "do not trust its finest detail."
+            )
+        if self._coloured:
+            return (
+                f"What the restoration leaves over has the size of noise but still shows structure ({chi2}, {first}): "
+                "something real was smoothed away or the noise is not independent from pixel to pixel."
+            )
+        return f"The restored image explains your data: what is left over looks like the noise ({chi2}, {first})."
+
+    @property
+    def _strongest(self) -> float:
+        return max(self.autocorrelation, key=abs, default=0.0)
+
+    @property
+    def _coloured(self) -> bool:
+        chance = 5 / max(min(self.pairs, default=1), 1) ** 0.5
+        return abs(self._strongest) > max(COLOURED, chance)
+
+    @classmethod
+    def of_all(cls, parts: Sequence[Agreement]) -> Agreement:
+        """Several planes as one."""
+        return cls(
+            sum(p.pixels for p in parts),
+            sum(p.squares for p in parts),
+            tuple(sum(c) for c in zip(*(p.products for p in parts), strict=True)),
+            tuple(sum(c) for c in zip(*(p.pairs for p in parts), strict=True)),
+        )
+
+
+def on_domain(imaging: Imaging, restored: Tensor) -> tuple[Tensor, Tensor]:
+    """A restored image (B, C, *spatial) of the recorded field on the whole domain, and which recorded pixels
+    it explains.
+
+    The optics also gather light from beyond the border, where nothing was kept: the border is repeated
+    outwards, and recorded pixels that see much of it do not count.
+    """
+    window = imaging.operator.window(tuple(slice(0, n) for n in imaging.field))
+    inside = tuple(len(range(n)[w]) for n, w in zip(imaging.domain, window, strict=True))
+    if tuple(restored.shape[2:]) != inside:
+        raise PhysicsError(
+            f"The restored image has {_size(restored.shape[2:])} pixels, and this model turns {_size(inside)} into the "
+            f"{_size(imaging.field)} recorded ones; check that it belongs to this recording and this model."
+        )
+    ends = [(range(n)[w].start, n - range(n)[w].stop) for n, w in zip(imaging.domain, window, strict=True)]
+    around = [length for pair in reversed(ends) for length in pair]
+    known = pad(torch.ones_like(restored), around)
+    all_of_it = imaging.apply(torch.ones_like(known))
+    explained = imaging.apply(known) >= COVERED * all_of_it
+    return _repeated(restored, ends), explained
+
+
+def agreement(imaging: Imaging, y: Tensor, x: Tensor, counted: Tensor | None = None) -> Agreement:
+    """Compare recorded images y with x on the domain, over the observed pixels (of those that are `counted`)."""
+    seen = torch.isfinite(y) if imaging.observed is None else torch.isfinite(y) & imaging.observed
+    seen = (seen if counted is None else seen & counted).expand_as(y)
+    residual = torch.where(seen, imaging.residual(y, x), 0.0).double()
+    products, pairs = [], []
+    for lag in LAGS:
+        total, count = 0.0, 0
+        for axis in (-1, -2):
+            n = y.shape[axis] - lag
+            if n < 1:
+                continue
+            total += float((residual.narrow(axis, 0, n) * residual.narrow(axis, lag, n)).sum())
+            count += int((seen.narrow(axis, 0, n) & seen.narrow(axis, lag, n)).sum())
+        products.append(total)
+        pairs.append(count)
+    return Agreement(int(seen.sum()), float(residual.square().sum()), tuple(products), tuple(pairs))
+
+
+def _repeated(image: Tensor, ends: Sequence[tuple[int, int]]) -> Tensor:
+    """The image with its border pixels repeated outwards."""
+    for axis, (before, after) in enumerate(ends, start=2):
+        n = image.shape[axis]
+        at = torch.arange(-before, n + after, device=image.device).clamp(0, n - 1)
+        image = image.index_select(axis, at)
+    return image
+
+
+def _size(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape))
