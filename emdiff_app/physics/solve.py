@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from .operators.base import LinearOperator
+from .operators.fourier import circulant
 from .solve_cg import Normal, conjugate_gradients
 
 __all__ = ["per_image", "solve_gaussian"]
@@ -45,10 +46,7 @@ def solve_gaussian(
         diagonal = operator.squared(r.expand(*r.shape[:2], *operator.domain))
         u = e / (v + diagonal)
     elif spectrum is not None and _flat(r) and _flat(v) and bool(seen.all()):
-        axes = tuple(range(2, y.ndim))
-        u = torch.fft.irfftn(
-            torch.fft.rfftn(e, dim=axes) / (v + r * spectrum.to(e.dtype)), s=operator.field, dim=axes
-        )
+        u = circulant(e, 1 / (v + r * spectrum.to(e.dtype)))
     else:
         u = conjugate_gradients(Normal(operator, r, v, seen), e, tol=tol, max_iter=max_iter)
     x = x0 + r * operator.adjoint(u)

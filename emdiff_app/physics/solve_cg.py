@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from .operators.base import LinearOperator
+from .operators.fourier import circulant
 
 __all__ = ["Normal", "conjugate_gradients"]
 
@@ -33,7 +34,6 @@ class Normal:
         self.operator, self.r = operator, r
         self.weight = torch.where(seen, variance.rsqrt(), 0.0)
         self.scalar = r.shape[2:].numel() == 1
-        self.axes = tuple(range(2, seen.ndim))
         images = tuple(range(1, seen.ndim))
         self.few = 1 - seen.to(r.dtype).mean(images, keepdim=True) <= FEW
         self.damping: Tensor | None = None
@@ -54,8 +54,7 @@ class Normal:
         """`M^-1 residual`; the residual itself for images with many missing pixels."""
         if self.damping is None:
             return residual
-        spectrum = torch.fft.rfftn(self.spread * residual, dim=self.axes)
-        z = self.spread * torch.fft.irfftn(spectrum * self.damping, s=residual.shape[2:], dim=self.axes)
+        z = self.spread * circulant(self.spread * residual, self.damping)
         return torch.where(self.few, z, residual)
 
 

@@ -261,3 +261,15 @@ def test_a_model_without_an_axis_of_its_own_is_refused_in_words():
         imaging({"kind": "downsample", "factor": [1, 2, 2]})
     with pytest.raises(PhysicsError, match="no per-image array called 'maks'"):
         imaging(arrays={"maks": torch.ones(1, 1, 12, 11)})
+
+
+@pytest.mark.parametrize("boundary", ["crop", "periodic"])
+def test_the_gradient_through_a_blur_is_its_adjoint(boundary):
+    bound = imaging(
+        {"kind": "blur", "psf": {"kind": "gaussian", "sigma_px": 1}, "boundary": boundary}, field=(20, 21)
+    )
+    x, y = random_images(bound.domain).requires_grad_(), random_images((20, 21))
+    with_gradient = bound.apply(x)
+    torch.testing.assert_close(with_gradient.detach(), bound.apply(x.detach()))
+    (gradient,) = torch.autograd.grad((with_gradient * y).sum(), x)
+    torch.testing.assert_close(gradient, bound.adjoint(y))

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from .base import LinearOperator, Shape
+from .fourier import convolve
 
 __all__ = ["Blur"]
 
@@ -40,19 +41,24 @@ class Blur(LinearOperator):
         else:
             self.domain = tuple(n + 2 * r for n, r in zip(field, self.radius, strict=True))
             self.size = tuple(int(next_fast_len(n, real=True)) for n in self.domain)
-        self._shift = tuple((d - n) // 2 for d, n in zip(self.domain, field, strict=True))
-        self.transfer = torch.fft.rfftn(_wrapped(psf, self.size), dim=self.axes)
-        self._conjugate = self.transfer.conj().resolve_conj()
-        self._power = (self.transfer * self._conjugate).real
+        if boundary == "periodic":
+            self._start = (0,) * len(field)
+            self._forward = torch.fft.rfftn(_wrapped(psf, self.size), dim=self.axes)
+            self._backward = self._forward.conj().resolve_conj()
+        else:  # the kernel begins at the origin, so that its middle lands `radius` further on
+            self._start = tuple(2 * r for r in self.radius)
+            self._forward = torch.fft.rfftn(psf, s=self.size, dim=self.axes)
+            self._backward = torch.fft.rfftn(psf.flip(self.axes), s=self.size, dim=self.axes)
+        self._power = self._forward.abs() ** 2
 
     def apply(self, x: Tensor) -> Tensor:
-        return self._filter(x, self.transfer, self._shift, self.field)
+        return convolve(x, self._forward, self.size, self._start, self.field)
 
     def adjoint(self, y: Tensor) -> Tensor:
-        return self._filter(y, self._conjugate, (0,) * len(self.field), self.domain, self._shift)
+        return convolve(y, self._backward, self.size, (0,) * len(self.field), self.domain)
 
     def outer(self, y: Tensor) -> Tensor:
-        return self._filter(y, self._power, (0,) * len(self.field), self.field)
+        return convolve(y, self._power, self.size, (0,) * len(self.field), self.field)
 
     def squared(self, r: Tensor) -> Tensor:
         return Blur(self.field, self.psf**2, self.boundary).apply(r)
@@ -81,24 +87,6 @@ class Blur(LinearOperator):
     def power_on(self, grid: Shape) -> Tensor:
         """`|H|^2` over the fft frequencies of a periodic grid."""
         return torch.fft.fftn(_wrapped(self.psf, grid), dim=self.axes).abs() ** 2
-
-    def _filter(
-        self, x: Tensor, transfer: Tensor, start: Shape, shape: Shape, put: Shape | None = None
-    ) -> Tensor:
-        """Put x at `put` into zeros of `size`, convolve, and take `shape` pixels from `start`."""
-        if tuple(x.shape[2:]) != self.size:
-            put = put or (0,) * len(shape)
-            margins = [(p, m - p - n) for p, m, n in zip(put, self.size, x.shape[2:], strict=True)]
-            x = functional.pad(x, [m for margin in reversed(margins) for m in margin])
-        spectrum = torch.fft.rfftn(x, dim=self.axes)
-        if transfer.shape[0] <= spectrum.shape[0] and transfer.shape[1] <= spectrum.shape[1]:
-            spectrum.mul_(transfer)  # in place: these arrays are large, and making another takes as long
-        else:
-            spectrum = spectrum * transfer
-        y = torch.fft.irfftn(spectrum, s=self.size, dim=self.axes)
-        if shape == self.size:
-            return y
-        return y[(..., *(slice(s, s + n) for s, n in zip(start, shape, strict=True)))]
 
 
 def _wrapped(psf: Tensor, grid: Shape) -> Tensor:
