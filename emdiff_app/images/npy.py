@@ -61,7 +61,7 @@ def write_npy(saving: Saving, file: Path) -> None:
 def _mapped(path: Path) -> NDArray[Any]:
     try:
         array = np.lib.format.open_memmap(path, mode="r")
-    except (ValueError, OSError, EOFError, SyntaxError, TypeError, OverflowError, MemoryError) as error:
+    except Exception as error:  # numpy parses the header as Python, so a damaged one can raise anything
         reason = " ".join(str(error).split()) or type(error).__name__
         raise StackError(
             f"{path.name}: it is no readable .npy array ({reason}); it may be cut short."

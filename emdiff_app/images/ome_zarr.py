@@ -78,7 +78,9 @@ def _name(path: Path) -> str:
 
 def _multiscale_words(image: Found, info: ArrayInfo) -> _Words:
     """Axes, pixel size and place from the OME metadata: `scale` times index plus `translation`."""
-    stated = image.multiscale.get("axes") or list("tczyx")
+    stated = image.multiscale.get("axes")
+    if not isinstance(stated, list) or not stated:
+        stated = list("tczyx")  # before 0.3 there was no other order
     axes = [axis if isinstance(axis, dict) else {"name": axis} for axis in stated]
     if len(axes) != len(info.shape):
         raise StackError(

@@ -76,9 +76,7 @@ def _only(node: Node, path: Path, names: list[str], has: str, what: str, depth: 
 def _multiscale(node: Node, attributes: dict[str, Any], level: str | None = None) -> Found:
     listed = attributes["multiscales"]
     first = listed[0] if isinstance(listed, list) and listed and isinstance(listed[0], dict) else {}
-    datasets = [
-        d for d in first.get("datasets") or [] if isinstance(d, dict) and isinstance(d.get("path"), str)
-    ]
+    datasets = [d for d in _entries(first.get("datasets")) if isinstance(d.get("path"), str)]
     if level is not None:
         datasets = [d for d in datasets if d["path"].strip("/") == level]
     if not datasets:
@@ -123,9 +121,12 @@ def _ome(node: Node) -> dict[str, Any]:
     return {**node.attributes, **inner} if isinstance(inner, dict) else node.attributes
 
 
+def _entries(listed: Any) -> list[dict[str, Any]]:
+    return [e for e in listed if isinstance(e, dict)] if isinstance(listed, list) else []
+
+
 def _paths(listed: Any) -> list[str]:
-    entries = listed if isinstance(listed, list) else []
-    return [e["path"] for e in entries if isinstance(e, dict) and isinstance(e.get("path"), str)]
+    return [e["path"] for e in _entries(listed) if isinstance(e.get("path"), str)]
 
 
 def _relative(node: Node, folder: Folder) -> str:

@@ -17,7 +17,7 @@ __all__ = ["IntensityScale"]
 
 _WHOLE_PLANE = 1 << 24
 """Planes of more pixels than this are not read whole to draw a sample from."""
-_BANDS = 16
+_BANDS = 64
 
 
 class IntensityScale(BaseModel):

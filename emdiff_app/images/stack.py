@@ -143,7 +143,7 @@ class Stack:
         if not planes:
             inner = np.empty(self.plane_shape, self.dtype)[keys[outer:]].shape
             return np.empty((*lengths, *inner), self.dtype)
-        return np.stack(planes).reshape(*lengths, *planes[0].shape)
+        return np.stack(planes).reshape((*lengths, *planes[0].shape))
 
     def _checked(self, index: tuple[int, ...]) -> tuple[int, ...]:
         sizes = self.shape[: len(self.outer_axes)]

@@ -225,8 +225,13 @@ def test_files_appear_whole(tmp_path):
         assert temporary.parent == tmp_path
         assert temporary.name.endswith(".json")
     assert (tmp_path / "a.json").read_text() == "{}"
-    with pytest.raises(KeyboardInterrupt), replacing(tmp_path / "a.json", overwrite=True) as temporary:
-        temporary.write_text("half")
-        raise KeyboardInterrupt
+
+    def interrupted():
+        with replacing(tmp_path / "a.json", overwrite=True) as temporary:
+            temporary.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert (tmp_path / "a.json").read_text() == "{}"
     assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
