@@ -48,13 +48,9 @@ def run(arguments: list[str]) -> int:
     return _hand_over([str(environment.script("emdiff")), *(arguments or main_job())])
 
 
-def main_job(commands: Path = CHECKOUT / "emdiff_app" / "cli") -> list[str]:
+def main_job() -> list[str]:
     """What EMDiff does when nobody says: show itself on the example, in a window or in files."""
-    job = ["app", "--example"] if has_screen() else ["demo", "--out", _unused("emdiff-demo")]
-    if (commands / f"{job[0]}.py").exists():
-        return job
-    say(f"`emdiff {job[0]}` is not written yet; here is what EMDiff finds on this computer instead.")
-    return ["doctor"]
+    return ["app", "--example"] if has_screen() else ["demo", "--out", _unused("emdiff-demo")]
 
 
 def _unused(folder: str) -> str:

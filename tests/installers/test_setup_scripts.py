@@ -86,19 +86,22 @@ def test_further_arguments_go_to_emdiff(tmp_path):
     assert "--no-such-option" in done.stderr
 
 
-def test_with_a_screen_the_window_opens_and_without_one_the_demo_runs(tmp_path, monkeypatch, capsys):
-    for name in ("app", "demo"):
-        (tmp_path / f"{name}.py").touch()
-    monkeypatch.setattr(commands, "has_screen", lambda: True)
-    assert main_job(tmp_path) == ["app", "--example"]
-    monkeypatch.setattr(commands, "has_screen", lambda: False)
+def test_with_a_screen_the_window_opens_and_without_one_the_demo_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert main_job(tmp_path) == ["demo", "--out", "emdiff-demo"]
+    monkeypatch.setattr(commands, "has_screen", lambda: True)
+    assert main_job() == ["app", "--example"]
+    monkeypatch.setattr(commands, "has_screen", lambda: False)
+    assert main_job() == ["demo", "--out", "emdiff-demo"]
     (tmp_path / "emdiff-demo").mkdir()
-    assert main_job(tmp_path) == ["demo", "--out", "emdiff-demo-2"]
-    (tmp_path / "demo.py").unlink()
-    assert main_job(tmp_path) == ["doctor"]
-    assert "not written yet" in capsys.readouterr().err
+    assert main_job() == ["demo", "--out", "emdiff-demo-2"]
+
+
+@pytest.mark.parametrize("job", [["app", "--example"], ["demo", "--out", "x"]])
+def test_the_main_job_is_one_that_emdiff_understands(job, capsys):
+    from emdiff_app.cli import main
+
+    assert main([job[0], "--help"]) == 0
+    assert job[1] in capsys.readouterr().out
 
 
 def test_all_checks_run_with_pytest_last_and_only_pytest_takes_arguments(monkeypatch):
