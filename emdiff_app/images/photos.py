@@ -2,6 +2,7 @@
 
 import struct
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -27,6 +28,16 @@ _MODES = {
     "I;16L": "I;16", "I": "I", "F": "F",
 }  # fmt: skip
 _DTYPES = {"I;16": np.uint16, "I": np.int32, "F": np.float32}
+# EXIF orientation: what brings the recorded pixels upright.
+_UPRIGHT: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
+    2: np.fliplr,
+    3: lambda pixels: np.rot90(pixels, 2),
+    4: np.flipud,
+    5: lambda pixels: pixels.swapaxes(0, 1),
+    6: lambda pixels: np.rot90(pixels, 3),
+    7: lambda pixels: np.rot90(pixels, 2).swapaxes(0, 1),
+    8: np.rot90,
+}
 _SAMPLES = {"LA": 2, "RGB": 3, "RGBA": 4}
 
 
@@ -45,15 +56,14 @@ class _PhotoReader:
     mode: str
     formats: tuple[str, ...]
     deep: bool
-    frame: int = 0
-    letters: str = "YX"
+    orientation: int
     pixels: NDArray[Any] | None = None
     lock: Lock = field(default_factory=Lock)
 
     def read(self, index: tuple[int, ...]) -> NDArray[Any]:
         with self.lock:
             if self.pixels is None:
-                self.pixels = _decode(self.path, self.mode, self.formats, self.deep, self.frame)
+                self.pixels = _decode(self.path, self.mode, self.formats, self.deep, self.orientation)
         return self.pixels[..., index[0]] if index else self.pixels.copy()
 
     def read_region(self, index: tuple[int, ...], rows: slice, columns: slice) -> NDArray[Any]:
@@ -73,22 +83,8 @@ def open_photo(
     said: tuple[str, ...] = (),
 ) -> Stack:
     """A photo as a stack of one plane; its colours are the axis S."""
-    image = _open(path, formats)
-    with image:
-        notes = list(said)
-        deep = image.format == "PNG" and _png_depth(path) == 16
-        mode = _MODES.get(image.mode)
-        if mode is None:
-            raise StackError(
-                f"{path.name}: pixels of kind {image.mode} cannot be read; save it as PNG or TIFF."
-            )
-        mode = _told(image, mode, deep, notes)
-        width, height = image.size
-        if image.getexif().get(0x0112, 1) in (5, 6, 7, 8) and image.format != "TIFF":
-            width, height = height, width
-        if image.getexif().get(0x0112, 1) not in (0, 1) and image.format != "TIFF":
-            notes.append("The photo was turned upright as its camera recorded (EXIF orientation).")
-        kind = image.format or "photo"
+    notes = list(said)
+    mode, deep, orientation, (width, height), kind = _described(path, formats, notes)
     samples = _SAMPLES.get(mode, 1)
     dtype = np.dtype(np.uint16 if deep else _DTYPES.get(mode, np.uint8))
     _check_size(path, height * width * samples * dtype.itemsize)
@@ -97,7 +93,7 @@ def open_photo(
     if mapped.letters[:2] != "YX":
         raise StackError(f"{path.name}: the first axes of a photo are Y and X; --axes {axes} says otherwise.")
     stack = Stack(
-        _PhotoReader(path, mode, formats, deep),
+        _PhotoReader(path, mode, formats, deep, orientation),
         mapped.axes,
         mapped.stack_shape,
         dtype,
@@ -109,6 +105,29 @@ def open_photo(
         warnings=tuple(notes),
     )
     return override(stack, pixel_size, channel)
+
+
+def _described(
+    path: Path, formats: tuple[str, ...], notes: list[str]
+) -> tuple[str, bool, int, tuple[int, int], str]:
+    """From the header: the mode to decode to, whether in 16 bits, how to turn it, its size then, and its format."""
+    try:
+        with _open(path, formats) as image:
+            deep = image.format == "PNG" and _png_depth(path) == 16
+            if image.mode not in _MODES:
+                raise StackError(
+                    f"{path.name}: pixels of kind {image.mode} cannot be read; save it as PNG or TIFF."
+                )
+            mode = _told(image, _MODES[image.mode], deep, notes)
+            size, kind = image.size, image.format or "photo"
+            orientation = 1 if kind == "TIFF" else int(image.getexif().get(0x0112, 1))
+    except (StackError, FileNotFoundError):
+        raise
+    except Exception as error:
+        raise _damaged(path, error) from error
+    if orientation in _UPRIGHT:
+        notes.append("The photo was turned upright as its camera recorded (EXIF orientation).")
+    return mode, deep, orientation, size[::-1] if orientation in range(5, 9) else size, kind
 
 
 def _told(image: Any, mode: str, deep: bool, notes: list[str]) -> str:
@@ -150,21 +169,19 @@ def _open(path: Path, formats: tuple[str, ...]) -> Any:
         raise _damaged(path, error) from error
 
 
-def _decode(path: Path, mode: str, formats: tuple[str, ...], deep: bool, frame: int) -> NDArray[Any]:
-    from PIL import ImageOps
-
+def _decode(path: Path, mode: str, formats: tuple[str, ...], deep: bool, orientation: int) -> NDArray[Any]:
     try:
         if deep:
-            return _decode_deep(path)
-        with warnings.catch_warnings(), _open(path, formats) as image:
-            warnings.simplefilter("ignore")
-            image.seek(frame)
-            turned = image if image.format == "TIFF" else ImageOps.exif_transpose(image)
-            return np.array(turned if turned.mode == mode else turned.convert(mode))
+            pixels = _decode_deep(path)
+        else:
+            with warnings.catch_warnings(), _open(path, formats) as image:
+                warnings.simplefilter("ignore")
+                pixels = np.array(image if image.mode == mode else image.convert(mode))
     except (StackError, FileNotFoundError):
         raise
     except Exception as error:
         raise _damaged(path, error) from error
+    return np.ascontiguousarray(_UPRIGHT.get(orientation, np.asarray)(pixels))
 
 
 def _decode_deep(path: Path) -> NDArray[Any]:

@@ -208,7 +208,7 @@ def test_a_hyperstack_cut_short_knows_which_planes_are_lost(tmp_path):
     path.write_bytes(whole[: len(whole) // 2])
     stack = open_stack(path)
     assert stack.shape == data.shape
-    assert any("planes are missing or cut off (5-10)" in w for w in stack.warnings)
+    assert any("planes are missing or cut off (6-10)" in w for w in stack.warnings)
     np.testing.assert_array_equal(stack.plane((3,)), data[3])
     with pytest.raises(StackError, match="cut short"):
         stack.plane((7,))
