@@ -37,7 +37,7 @@ def command(
     chosen, said = model_or_estimate(model, paths, axes=axes, pixel_size=pixel_size, channel=channel)
     for sentence in said:
         say(sentence)
-    fields: dict[str, Any] = dict(PRESETS[preset])  # type: ignore[index]
+    fields: dict[str, Any] = dict(PRESETS[preset])
     if rounds is not None:
         fields["rounds"] = rounds
     fields |= {

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from emdiff_app.physics import Imaging
+from emdiff_app.physics.random import white
 
 from .prior import Prior, as_map
 
@@ -55,8 +56,8 @@ class GaussianPrior(Prior):
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
         """Samples of the prior."""
-        white = torch.randn(count, *self.spectrum.shape, generator=generator).to(self.spectrum)
-        return self._centre(white) + self._filter(white, self.spectrum.sqrt())
+        noise = white(self.spectrum.expand(count, *self.spectrum.shape), generator)
+        return self._centre(noise) + self._filter(noise, self.spectrum.sqrt())
 
     def draw_posterior(
         self, imaging: Imaging, y: Tensor, generator: torch.Generator, *, steps: int = 60
@@ -64,7 +65,7 @@ class GaussianPrior(Prior):
         """Exact samples of `p(x | y)`, the noise taken at the level that the data show."""
         x = self.draw(len(y), generator)
         variance = _variance(imaging, y)
-        gap = y - imaging.apply(x) - variance.sqrt() * torch.randn(y.shape, generator=generator).to(y)
+        gap = y - imaging.apply(x) - variance.sqrt() * white(y, generator)
 
         def forward(v: Tensor) -> Tensor:
             return imaging.apply(self.covary(imaging.adjoint(v))) + variance * v

@@ -48,13 +48,12 @@ class UNet(nn.Module):
             nn.Conv2d(2, EMBEDDING, 1), nn.SiLU(), nn.Conv2d(EMBEDDING, EMBEDDING, 1), nn.SiLU()
         )
         self.stem = nn.Conv2d(channels, widths[0], 3, padding=1)
-        self.down = nn.ModuleList(_blocks(w, n) for w, n in zip(widths, blocks, strict=True))
+        self.down = nn.ModuleList(_Blocks(w, n) for w, n in zip(widths, blocks, strict=True))
         self.shrink = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in _pairs(widths))
         self.grow = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in _pairs(widths))
-        self.up = nn.ModuleList(_blocks(w, n) for w, n in zip(widths[:-1], blocks[:-1], strict=True))
+        self.up = nn.ModuleList(_Blocks(w, n) for w, n in zip(widths[:-1], blocks[:-1], strict=True))
         self.head = nn.Conv2d(widths[0], outputs or channels, 3, padding=1)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
+        _start_at_zero(self.head)
 
     def forward(self, x: Tensor, level: Tensor) -> Tensor:
         height, width = x.shape[-2:]
@@ -65,15 +64,13 @@ class UNet(nn.Module):
         x = self.stem(x)
         skips = []
         for depth, blocks in enumerate(self.down):
-            for block in blocks:
-                x = block(x, embedded[depth])
+            x = blocks(x, embedded[depth])
             if depth < len(self.shrink):
                 skips.append(x)
                 x = self.shrink[depth](x)
         for depth in reversed(range(len(self.up))):
             x = F.interpolate(self.grow[depth](x), scale_factor=2.0, mode="nearest") + skips[depth]
-            for block in self.up[depth]:
-                x = block(x, embedded[depth])
+            x = self.up[depth](x, embedded[depth])
         return self.head(F.silu(x))[..., :height, :width]
 
     @property
@@ -100,9 +97,8 @@ class _Block(nn.Module):
         self.first = nn.Conv2d(width, width, 3, padding=1)
         self.second = nn.Conv2d(width, width, 3, padding=1)
         self.film = nn.Conv2d(EMBEDDING, 2 * width, 1)
-        for layer in (self.second, self.film):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
+        _start_at_zero(self.second)
+        _start_at_zero(self.film)
 
     def forward(self, x: Tensor, embedded: Tensor) -> Tensor:
         scale, shift = self.film(embedded).chunk(2, 1)
@@ -110,8 +106,23 @@ class _Block(nn.Module):
         return x + self.second(F.silu(h))
 
 
-def _blocks(width: int, count: int) -> nn.ModuleList:
-    return nn.ModuleList(_Block(width) for _ in range(count))
+class _Blocks(nn.Module):
+    """Blocks in a row, all told the same noise level."""
+
+    def __init__(self, width: int, count: int) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(_Block(width) for _ in range(count))
+
+    def forward(self, x: Tensor, embedded: Tensor) -> Tensor:
+        for block in self.blocks:
+            x = block(x, embedded)
+        return x
+
+
+def _start_at_zero(layer: nn.Conv2d) -> None:
+    nn.init.zeros_(layer.weight)
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)
 
 
 def _pairs(widths: Sequence[int]) -> list[tuple[int, int]]:

@@ -16,6 +16,7 @@ from emdiff_app import posterior
 from emdiff_app.diffusion import LearnedPrior
 from emdiff_app.images.atomic import replacing
 from emdiff_app.physics import Imaging
+from emdiff_app.physics.thinning import thin
 
 __all__ = ["Judgement", "judge", "write_preview"]
 
@@ -68,17 +69,11 @@ def judge(
 def _predicted(
     imaging: Imaging, y: Tensor, generator: torch.Generator, restore: Callable[[Imaging, Tensor], Tensor]
 ) -> float:
-    """How likely one half of the data is, given what was restored from the other; per pixel.
-
-    `y + s n` and `y - s n` with `s^2 = Var[y]` have independent noise of twice the variance.
-    """
-    noise = imaging.noise
-    both = replace(imaging, noise=replace(noise, gain=2 * noise.gain, read_noise=2**0.5 * noise.read_noise))
-    shake = imaging.noise_variance(imaging.initial(y)).sqrt()
-    shake = shake * torch.randn(y.shape, generator=generator).to(y)
-    x = restore(both, y + shake)
-    variance = both.noise_variance(x).clamp_min(1e-12)
-    return float(-((y - shake - both.apply(x)).square() / variance + variance.log()).mean() / 2)
+    """How likely one half of the data is, given what was restored from the other; per pixel."""
+    halves = thin(y, imaging.noise, generator)
+    x = restore(replace(imaging, noise=halves.first_noise), halves.first)
+    other = replace(imaging, noise=halves.second_noise)
+    return float(other.log_likelihood(halves.second, x).mean()) / y[0].numel()
 
 
 def write_preview(path: Path, judgement: Judgement, count: int = 4) -> None:

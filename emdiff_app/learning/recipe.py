@@ -17,33 +17,41 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    version: int = Field(1, ge=1, le=1, description="The version of this form.")
+    version: int = Field(default=1, ge=1, le=1, description="The version of this form.")
     stacks: tuple[str, ...] = Field(min_length=1, description="The corrupted images, as files or folders.")
-    channel: int | str | None = Field(None, description="The channel to learn, by number or name.")
-    axes: str | None = Field(None, description="The axes, where the files do not say them.")
+    channel: int | str | None = Field(default=None, description="The channel to learn, by number or name.")
+    axes: str | None = Field(default=None, description="The axes, where the files do not say them.")
     pixel_size_um: float | None = Field(
         None, gt=0, description="The pixel size, where the files do not say it."
     )
     model: ImagingModel = Field(description="How the clean images became the recorded ones.")
 
-    size: Size = Field("small", description="How large the network is; larger learns more and more slowly.")
-    rounds: int = Field(4, ge=1, le=1000, description="How often to restore the crops and learn from them.")
-    crops: int = Field(512, ge=8, description="How many crops of the images are restored in a round.")
-    crop: int = Field(64, ge=16, le=1024, description="The side of a crop, in pixels of the recorded image.")
-    held_out: int = Field(8, ge=1, description="How many crops are kept aside to judge the prior.")
-    batch: int = Field(16, ge=1, description="How many crops are learned from at once.")
-    first_steps: int = Field(400, ge=1, description="Optimiser steps on the Gaussian start.")
-    steps: int = Field(300, ge=1, description="Optimiser steps in each round.")
-    sampler_steps: int = Field(20, ge=2, description="Steps of the sampler that restores the crops.")
-    learning_rate: float = Field(1e-3, gt=0, le=0.1, description="How boldly the network is changed.")
-    gaussian_rounds: int = Field(6, ge=1, le=64, description="Rounds of the Gaussian start.")
-    time_limit_min: float | None = Field(None, gt=0, description="Stop and keep after so many minutes.")
-    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where to compute.")
-    seed: int = Field(0, ge=0, description="The same seed gives the same run.")
+    size: Size = Field(
+        default="small", description="How large the network is; larger learns more and more slowly."
+    )
+    rounds: int = Field(
+        default=4, ge=1, le=1000, description="How often to restore the crops and learn from them."
+    )
+    crops: int = Field(default=512, ge=8, description="How many crops of the images are restored in a round.")
+    crop: int = Field(
+        default=64, ge=16, le=1024, description="The side of a crop, in pixels of the recorded image."
+    )
+    held_out: int = Field(default=8, ge=1, description="How many crops are kept aside to judge the prior.")
+    batch: int = Field(default=16, ge=1, description="How many crops are learned from at once.")
+    first_steps: int = Field(default=400, ge=1, description="Optimiser steps on the Gaussian start.")
+    steps: int = Field(default=300, ge=1, description="Optimiser steps in each round.")
+    sampler_steps: int = Field(default=20, ge=2, description="Steps of the sampler that restores the crops.")
+    learning_rate: float = Field(default=1e-3, gt=0, le=0.1, description="How boldly the network is changed.")
+    gaussian_rounds: int = Field(default=6, ge=1, le=64, description="Rounds of the Gaussian start.")
+    time_limit_min: float | None = Field(
+        default=None, gt=0, description="Stop and keep after so many minutes."
+    )
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="Where to compute.")
+    seed: int = Field(default=0, ge=0, description="The same seed gives the same run.")
 
 
 PRESETS: dict[Preset, dict[str, int | str]] = {
-    "quick": {"size": "tiny", "rounds": 2, "crops": 192, "crop": 48, "first_steps": 250, "steps": 200},
+    "quick": {"size": "tiny", "rounds": 4, "crops": 256, "crop": 48, "first_steps": 500, "steps": 400},
     "standard": {"size": "small", "rounds": 5, "crops": 768, "crop": 64, "first_steps": 600, "steps": 500},
     "best": {"size": "standard", "rounds": 10, "crops": 4096, "crop": 64, "first_steps": 3000, "steps": 2000},
 }

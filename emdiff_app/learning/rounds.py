@@ -15,6 +15,7 @@ from torch import Tensor
 from emdiff_app import posterior
 from emdiff_app.diffusion import GaussianPrior, LearnedPrior, Trainer
 from emdiff_app.diffusion.gaussian import fit_gaussian
+from emdiff_app.errors import RunError
 from emdiff_app.physics import Imaging
 
 from .control import Control
@@ -25,7 +26,7 @@ __all__ = ["Rounds", "seeded"]
 
 E_BATCH = 32
 ABSURD = 3.0
-"""Samples whose residuals are this many times too large are not learned from."""
+"""A sample is not learned from when its chi2 is above this and above twice what is usual in its batch."""
 
 OnTick = Callable[[str, int, int, float | None], None]
 """Called with (phase, step, steps, loss) after every small piece of work."""
@@ -122,11 +123,19 @@ class Rounds:
             y = self._recorded(start, start + E_BATCH)
             x = draw(y, seeded(self.recipe.seed, number + 1, start))
             chi2 = self.imaging.chi2(y, x)
-            good = torch.isfinite(x).flatten(1).all(1) & (chi2 < ABSURD)
+            finite = torch.isfinite(x).flatten(1).all(1) & torch.isfinite(chi2)
+            usual = chi2[finite].median() if bool(finite.any()) else chi2.new_zeros(())
+            good = finite & (chi2 <= (2 * usual).clamp_min(ABSURD))
             self.discarded += int((~good).sum())
             kept.append(x[good].cpu())
             self.on_tick("e-step", count + 1, len(batches), None)
-        return torch.cat(kept)
+        clean = torch.cat(kept)
+        if not len(clean):
+            raise RunError(
+                "No image could be drawn that fits the recorded ones; what was saved is kept. The imaging model "
+                "is probably wrong: check the noise with `emdiff estimate`."
+            )
+        return clean
 
     def _train(self, clean: Tensor, number: int, steps: int) -> None:
         assert self.trainer is not None

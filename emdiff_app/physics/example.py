@@ -36,8 +36,8 @@ def draw_cells(rng: np.random.Generator, side: int = SIDE) -> NDArray[Any]:
     image = np.full((side, side), 2.0)
     for _ in range(rng.integers(2, 4)):
         image += _nucleus(rng, side)
-    image += 55 * _filaments(rng, side, rng.integers(22, 34))
-    image += _vesicles(rng, side, rng.integers(40, 80))
+    image += 55 * _filaments(rng, side, int(rng.integers(22, 34)))
+    image += _vesicles(rng, side, int(rng.integers(40, 80)))
     return image
 
 

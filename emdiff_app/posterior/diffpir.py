@@ -12,7 +12,7 @@ from emdiff_app.diffusion import Prior
 from emdiff_app.physics import Imaging
 
 from .registry import OnStep, register
-from .steps import ancestral, levels
+from .steps import OwnNoise, ancestral, levels
 
 __all__ = ["sample"]
 
@@ -38,15 +38,16 @@ def sample(
 ) -> Tensor:
     sd = prior.sigma_data
     visits = levels(8.0 * sd, 0.02 * sd, steps)
+    noise = OwnNoise(generator, len(y))
     x = imaging.initial(y)
-    x = x + visits[0] * torch.randn(x.shape, generator=generator).to(x)
+    x = x + visits[0] * noise.white(x)
     estimate = x
     for number, s in enumerate(visits):
         estimate = prior.denoise(x, s)
         spread = (SHARE * s**2 * sd**2 / (s**2 + sd**2)) ** 0.5
         estimate = imaging.solve(y, estimate, spread, variance=imaging.noise_variance(estimate))
         if number + 1 < len(visits):
-            x = ancestral(x, estimate, s, visits[number + 1], generator)
+            x = ancestral(x, estimate, s, visits[number + 1], noise)
         if on_step is not None:
             on_step(number + 1, steps, estimate)
     return estimate

@@ -18,11 +18,11 @@ class Training(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    images: tuple[str, ...] = Field((), max_length=10_000)
+    images: tuple[str, ...] = Field(default=(), max_length=10_000)
     crops: int = 0
     rounds: int = 0
-    held_out: tuple[float, ...] = Field((), max_length=10_000)
-    notices: tuple[str, ...] = Field((), max_length=1000)
+    held_out: tuple[float, ...] = Field(default=(), max_length=10_000)
+    notices: tuple[str, ...] = Field(default=(), max_length=1000)
 
 
 class Card(BaseModel):
@@ -38,12 +38,12 @@ class Card(BaseModel):
     sigma_data: float = Field(gt=0, allow_inf_nan=False)
     mean: float = Field(allow_inf_nan=False)
     scale: IntensityScale
-    axes: str = Field("YX", max_length=8)
+    axes: str = Field(default="YX", max_length=8)
     pixel_size_um: dict[str, float] = Field(default_factory=dict, max_length=8)
     model: ImagingModel = Field(description="The imaging model of the images that it was learned from.")
     training: Training = Training()
-    name: str = Field("", max_length=200)
-    author: str = Field("", max_length=200)
-    licence: str = Field("", max_length=200)
+    name: str = Field(default="", max_length=200)
+    author: str = Field(default="", max_length=200)
+    licence: str = Field(default="", max_length=200)
     versions: dict[str, str] = Field(default_factory=dict, max_length=50)
-    weights_sha256: str = Field("", max_length=64)
+    weights_sha256: str = Field(default="", max_length=64)

@@ -43,4 +43,5 @@ def write_contact_sheet(
 def _tile(image: NDArray[Any], limits: tuple[float, float], enlarge: int, gamma: float) -> NDArray[np.uint8]:
     low, high = limits
     grey = np.clip((image - low) / (high - low), 0, 1) ** gamma
-    return np.kron((255 * grey).astype(np.uint8), np.ones((enlarge, enlarge), np.uint8))
+    tile: NDArray[np.uint8] = (255 * grey).astype(np.uint8)
+    return tile.repeat(enlarge, 0).repeat(enlarge, 1)
