@@ -5,7 +5,7 @@ Each file is opened in a process of its own with a time limit; the outcome table
 
     python tests/images/test_odd_tiff.py
 
-and read the difference before it is committed. The same table, summed up, is in docs/formats.md.
+and read the difference before it is committed; the table in docs/formats.md is written along with it.
 """
 
 import contextlib
@@ -26,6 +26,8 @@ import pytest
 import emdiff_app.cli
 
 GOLDEN = Path(__file__).parent / "golden" / "odd_tiff.csv"
+PAGE = Path(__file__).parents[2] / "docs" / "formats.md"
+BEGIN, END = "<!-- odd files: begin -->", "<!-- odd files: end -->"
 FIELDS = ["file", "outcome", "axes", "shape", "dtype", "format", "compression", "checked", "pixels", "said"]
 LIMIT = 20
 AT_ONCE = 2
@@ -174,27 +176,49 @@ def as_csv(rows) -> str:
     return text.getvalue()
 
 
+def as_page(rows) -> str:
+    """The table for docs/formats.md: what happened, and who else finds the same pixels."""
+    lines = ["| file | outcome | stack | same pixels as |", "|---|---|---|---|"]
+    for row in rows:
+        sizes = " ".join(f"{a}{n}" for a, n in zip(row["axes"], row["shape"].split("x"), strict=False))
+        stack = ", ".join(filter(None, [sizes, row["dtype"], row["compression"]]))
+        said = row["said"] if row["outcome"] == "refused" else stack
+        lines.append(f"| {row['file']} | {row['outcome']} | {said} | {row['checked']} |")
+    return "\n".join(lines) + "\n"
+
+
 @pytest.fixture(scope="module")
 def table(shared_data):
     return outcomes(shared_data / "odd_tiff")
 
 
+@pytest.mark.slow
 def test_every_file_opens_or_is_refused_in_one_sentence(table):
     assert len(table) == 327
     assert {row["outcome"] for row in table} == {"opened", "refused"}
 
 
+@pytest.mark.slow
 def test_what_opens_has_the_pixels_that_another_reader_finds(table):
     assert [row["file"] for row in table if row["checked"] == "nobody"] == []
 
 
+@pytest.mark.slow
 def test_outcomes_are_those_on_record(table):
     assert as_csv(table).splitlines() == GOLDEN.read_text().splitlines()
+
+
+def test_the_page_shows_the_table_on_record():
+    with GOLDEN.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert as_page(rows) == PAGE.read_text().partition(BEGIN)[2].partition(END)[0].strip() + "\n"
 
 
 if __name__ == "__main__":
     rows = outcomes(Path(__file__).resolve().parents[3] / "shared" / "data" / "odd_tiff")
     GOLDEN.parent.mkdir(exist_ok=True)
     GOLDEN.write_text(as_csv(rows))
+    before, _, rest = PAGE.read_text().partition(BEGIN)
+    PAGE.write_text(f"{before}{BEGIN}\n\n{as_page(rows)}\n{END}{rest.partition(END)[2]}")
     counts = {outcome: sum(r["outcome"] == outcome for r in rows) for outcome in {r["outcome"] for r in rows}}
     print(len(rows), counts)
