@@ -43,6 +43,7 @@ def replacing(
         _flush(temporary)
         ensure_free(path, overwrite=overwrite, error=error)
         _move(temporary, path)
+        _flush_name(path)
     except OSError as reason:
         raise error(_sentence(path, reason)) from reason
     finally:
@@ -74,6 +75,18 @@ def _flush(path: Path) -> None:
     for file in [path] if path.is_file() else (p for p in path.rglob("*") if p.is_file()):
         with file.open("rb+") as handle:
             os.fsync(handle.fileno())
+
+
+def _flush_name(path: Path) -> None:
+    """Wait until the new name is on the disk too, where the system lets a folder be flushed."""
+    if os.name != "posix":
+        return
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # some network disks refuse; the content is safe already
+            os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _move(temporary: Path, path: Path) -> None:

@@ -1,6 +1,7 @@
 """Writing a stack: the name's ending chooses the format, and pixels stream through plane by plane."""
 
 import importlib
+import math
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -59,12 +60,12 @@ class Saving:
     @property
     def nbytes(self) -> int:
         """The size of the pixels as they will be written, before compression."""
-        return int(np.prod(self.stack.shape, dtype=np.float64)) * self.dtype.itemsize
+        return math.prod(self.stack.shape) * self.dtype.itemsize
 
     @property
     def count(self) -> int:
         """How many planes there are."""
-        return sum(1 for _ in self.stack.plane_indices())
+        return math.prod(self.stack.shape[: len(self.stack.outer_axes)])
 
     def planes(self, order: str | None = None) -> Iterator[tuple[tuple[int, ...], NDArray[Any]]]:
         """Every plane in its final dtype with its index, one at a time.

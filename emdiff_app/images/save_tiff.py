@@ -13,6 +13,7 @@ from emdiff_app.errors import StackError
 from .provenance import NAMESPACE, to_info, to_pairs
 from .save import Saving
 from .stack import PixelSize
+from .units import to_seconds
 
 __all__ = ["write_ome_tiff", "write_tiff"]
 
@@ -22,7 +23,6 @@ _OME_TYPES = {"bool", "int8", "int16", "int32", "uint8", "uint16", "uint32", "fl
 _OME_UNITS = {"um": "µm", "angstrom": "Å", "sec": "s", "second": "s"} | {
     unit: unit for unit in ["pm", "nm", "mm", "cm", "m", "in", "pixel", "ns", "ms", "s", "min", "h", "d"]
 }
-_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
 
 
 def write_tiff(saving: Saving, file: Path) -> None:
@@ -142,10 +142,7 @@ def _ome_unit(size: PixelSize) -> str:
 
 def _seconds(step: PixelSize | None) -> float | None:
     """A time step in seconds; 0 where there is none, None where the unit is not known."""
-    if step is None:
-        return 0.0
-    factor = _SECONDS.get(step.unit)
-    return None if factor is None else step.value * factor
+    return 0.0 if step is None else to_seconds(step.value, step.unit)
 
 
 def _printable(text: str) -> str:

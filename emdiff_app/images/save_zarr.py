@@ -179,7 +179,12 @@ def _level_sizes(rows: int, columns: int, dtype: np.dtype[Any]) -> list[tuple[in
 
 def _halved(plane: NDArray[Any], rows: int, columns: int) -> NDArray[Any]:
     """The mean over 2 x 2 pixels; a last odd row or column is left out."""
-    wide = np.float64 if plane.dtype.itemsize > 4 else np.float32
-    blocks = plane[: 2 * rows, : 2 * columns].reshape(rows, 2, columns, 2, *plane.shape[2:])
-    mean = blocks.mean(axis=(1, 3), dtype=wide)
-    return mean.astype(plane.dtype) if plane.dtype.kind == "f" else np.rint(mean).astype(plane.dtype)
+    wide = np.float64 if plane.dtype.itemsize > 2 else np.float32
+    mean = np.zeros((rows, columns, *plane.shape[2:]), wide)
+    for down in (0, 1):
+        for across in (0, 1):
+            mean += plane[down : 2 * rows : 2, across : 2 * columns : 2]
+    mean /= 4
+    return (
+        mean.astype(plane.dtype) if plane.dtype.kind == "f" else np.rint(mean, out=mean).astype(plane.dtype)
+    )
