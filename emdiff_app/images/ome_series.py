@@ -135,7 +135,7 @@ def _series(image: OmeImage, xml: OmeXml, file: Any, chain: Chain, path: Path, h
     own = _rows_like(file, chain, path if here is None else here, keyframe)
     parts = {name: _Part(where, keyframe) for name, where in placed.files.items()}
     slots, outer = _without_unwritten(placed.slots, outer, own, warnings)
-    series = Series(
+    return Series(
         "ome",
         image.name,
         axes,
@@ -147,9 +147,6 @@ def _series(image: OmeImage, xml: OmeXml, file: Any, chain: Chain, path: Path, h
         image.channels,
         image.significant_bits,
     )
-    if keyframe.subifds:
-        series.level_count = 1 + len(keyframe.subifds)
-    return series
 
 
 def _rows_like(file: Any, chain: Chain, path: Path, keyframe: Any) -> list[Page | None]:

@@ -1,6 +1,5 @@
 """TIFF and its many relatives as stacks."""
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,8 +10,7 @@ import numpy as np
 from emdiff_app.errors import StackError
 
 from .axes import map_axes
-from .ome_series import files_named, from_ome, inside
-from .ome_xml import MOST_PLANES
+from .ome_series import files_named, inside
 from .open_files import OpenFiles
 from .overrides import PixelSizes, override
 from .photos import open_photo
@@ -20,12 +18,13 @@ from .provenance import from_info, from_ome_xml
 from .stack import Stack
 from .tiff_colour import Colour, colour_of
 from .tiff_health import check_pages
-from .tiff_ifds import Chain, walk
+from .tiff_ifds import walk
+from .tiff_images import choose, images_of
 from .tiff_log import collected_messages, worth_saying
 from .tiff_metadata import describe
 from .tiff_pages import Coding, coding_of
 from .tiff_reader import TiffReader, rows_position
-from .tiff_series import Series, cut_hyperstack, from_tifffile
+from .tiff_series import Series
 
 __all__ = ["open_companion", "open_tiff"]
 
@@ -53,8 +52,8 @@ def open_tiff(
             "Copy it again from where it was recorded."
         )
     with collected_messages() as messages, _tifffile(path) as file:
-        found, notes = _series_of(file, chain, path, companion)
-        chosen, others = _choose(found, series, path.name)
+        found, notes = images_of(file, chain, path, companion)
+        chosen, others = choose(found, series, path.name)
         better = _better_with_pillow(chosen, path, axes)
         if better is None:
             describe(chosen, file)
@@ -113,43 +112,6 @@ def _tifffile(path: Path) -> Iterator[Any]:
             file.close()
 
 
-def _series_of(
-    file: Any, chain: Chain, path: Path, companion: tuple[Path, str] | None
-) -> tuple[list[Series], list[str]]:
-    """All images of the file; where OME-XML describes them, by our own reading of it."""
-    notes: list[str] = []
-    if companion is not None:
-        found, notes = from_ome(file, companion[1], chain, companion[0], None)
-        if not found:
-            raise StackError(
-                f"{companion[0].name}: it does not describe the TIFFs beside it; open one of those instead."
-            )
-        return found, notes
-    if file.is_ome and (text := file.ome_metadata):
-        found, notes = from_ome(file, text, chain, path, path)
-        if found:
-            return found, notes
-        file.is_ome = False
-    if file.is_mmstack and _promised_planes(file) > MOST_PLANES:
-        file.is_mmstack = False
-    cut = cut_hyperstack(file, path)
-    if cut is not None:
-        return [cut], notes
-    return [from_tifffile(each, chain, path) for each in file.series], notes
-
-
-def _promised_planes(file: Any) -> int:
-    """How many planes a Micro-Manager file claims; tifffile would make room for all of them."""
-    said = file.micromanager_metadata or {}
-    summary, index = said.get("Summary") or {}, said.get("IndexMap")
-    if index is None or not len(index):
-        return MOST_PLANES + 1
-    claimed = [int(summary.get(key, 1)) for key in ("Channels", "Slices", "Frames", "Positions")]
-    return math.prod(
-        max(1, abs(n), int(m) + 1) for n, m in zip(claimed, index[:, :4].max(axis=0), strict=True)
-    )
-
-
 def _better_with_pillow(series: Series, path: Path, axes: str | None) -> Stack | None:
     """Old JPEG and YCbCr colours, which libtiff decodes; single pictures all of them."""
     from tifffile import TIFF
@@ -173,28 +135,6 @@ def _better_with_pillow(series: Series, path: Path, axes: str | None) -> Stack |
             "was changed. Save it as RGB and open that."
         ) from error
     return stack.with_(compression=_compression(page), format="TIFF")
-
-
-def _choose(found: list[Series], wanted: int | None, name: str) -> tuple[Series, list[str]]:
-    """The series that was asked for, or the first of the largest; the others are named."""
-    if not found:
-        raise StackError(f"{name}: it holds no image; nothing was changed. Check that it is the right file.")
-    if wanted is not None:
-        if not 0 <= wanted < len(found):
-            raise StackError(f"{name}: there is no series {wanted}; it has {len(found)}, counted from 0.")
-        return found[wanted], []
-    best = max(range(len(found)), key=lambda i: (found[i].pixels, -i))
-    others = [
-        f"{i} ({s.name + ', ' if s.name else ''}{' x '.join(str(n) for n in s.shape if n > 1)})"
-        for i, s in enumerate(found)
-        if i != best
-    ]
-    if not others:
-        return found[best], []
-    listed = ", ".join(others[:6]) + (", ..." if len(others) > 6 else "")
-    return found[best], [
-        f"The file holds {len(found)} images; this is number {best}. Choose another with series=: {listed}."
-    ]
 
 
 def _stack(series: Series, file: Any, path: Path, axes: str | None) -> Stack:

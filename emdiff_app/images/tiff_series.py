@@ -40,11 +40,6 @@ class Series:
     pixel_size: dict[str, PixelSize] = field(default_factory=dict)
     channels: tuple[str, ...] = ()
     significant_bits: int | None = None
-    level_count: int = 1
-
-    @property
-    def pixels(self) -> int:
-        return math.prod(self.shape)
 
 
 @dataclass(frozen=True)
@@ -101,7 +96,7 @@ def from_tifffile(found: Any, chain: Chain, path: Path) -> Series:
             f"{path.name}: its description promises {count} pages of {_times(keyframe.shape)}, but the file has "
             f"{len(listed)}; nothing was changed. Copy it again, or save it as a plain TIFF."
         )
-    return Series(found.kind, found.name, axes, shape, keyframe, pages, level_count=len(found.levels))
+    return Series(found.kind, found.name, axes, shape, keyframe, pages)
 
 
 def cut_hyperstack(file: Any, path: Path) -> Series | None:
