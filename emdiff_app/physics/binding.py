@@ -16,7 +16,9 @@ __all__ = ["bind_noise_arrays"]
 def bind_noise_arrays(
     noise: NoiseParameters, arrays: Mapping[str, Tensor], here: Surroundings
 ) -> NoiseParameters:
-    """`noise` with those parameters replaced that came with the images; `sigma` is Gaussian noise's read noise."""
+    """`noise` with those parameters replaced that came with the images; `sigma` is Gaussian noise's read
+    noise.
+    """
     own = {
         {"sigma": "read_noise"}.get(name, name): value.to(here.device, here.dtype)
         for name, value in arrays.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emdiff_app.errors import PhysicsError
+from emdiff_app.images import PixelSize
 
-__all__ = ["LARGEST_FILE", "Place", "find", "read_array"]
+__all__ = ["LARGEST_FILE", "Place", "find", "read_image"]
 
 LARGEST_FILE = 512 * 2**20
 """No PSF or mask is larger than this many bytes, in its file or in memory."""
@@ -44,22 +46,12 @@ def find(path: str, place: Place, where: str) -> Path:
     return full
 
 
-def read_array(path: str, place: Place, where: str) -> NDArray[Any]:
-    """The pixels of an image file, without axes of length one."""
-    import tifffile
+def read_image(path: str, place: Place, where: str) -> tuple[NDArray[Any], Mapping[str, PixelSize]]:
+    """The pixels of an image file without axes of length one, and its pixel size where it states one."""
+    from emdiff_app.images import open_stack
 
     full = find(path, place, where)
-    try:
-        with tifffile.TiffFile(full) as tiff:
-            series = tiff.series[0]
-            if series.nbytes > LARGEST_FILE:
-                raise PhysicsError(
-                    f"{where}.path: {full.name} is larger than {LARGEST_FILE >> 20} MB; crop it."
-                )
-            return np.squeeze(series.asarray())
-    except PhysicsError:
-        raise
-    except Exception as error:
-        raise PhysicsError(
-            f"{where}.path: {full.name} cannot be read as a TIFF ({error}); nothing was changed. Save it again as TIFF."
-        ) from error
+    with open_stack(full) as stack:
+        if stack.nbytes > LARGEST_FILE:
+            raise PhysicsError(f"{where}.path: {full.name} is larger than {LARGEST_FILE >> 20} MB; crop it.")
+        return np.squeeze(stack.numpy()), stack.pixel_size

@@ -15,7 +15,9 @@ from .solve import per_image, solve_gaussian
 __all__ = ["Imaging"]
 
 DARKEST = 1.0
-"""Solvers take no pixel to be darker than this many photons: at fewer, the variance at a guess says little about the truth."""
+"""Solvers take no pixel to be darker than this many photons: at fewer, the variance at a guess says little
+about the truth.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +61,9 @@ class Imaging:
         return self._variance(x, 0.0)
 
     def residual(self, y: Tensor, x: Tensor) -> Tensor:
-        """`(y - A x) / sqrt(Var[y | x])`: white and of variance one where x is the truth; 0 where unobserved."""
+        """`(y - A x) / sqrt(Var[y | x])`: white and of variance one where x is the truth; 0 where
+        unobserved.
+        """
         level = self.apply(x)
         seen = self._seen(y)
         scale = self._variance_at(level, 0.0).clamp_min(torch.finfo(y.dtype).tiny).rsqrt()
@@ -107,7 +111,8 @@ class Imaging:
     ) -> Tensor:
         """Draw from the Gaussian whose mean `solve` gives: `p(x) ~ N(x | x0, rho^2) N(y | A x, Sigma)`.
 
-        Perturb and solve: with `x0 + rho n` and `y + Sigma^1/2 n'` in their places, the solution is an exact draw.
+        Perturb and solve: with `x0 + rho n` and `y + Sigma^1/2 n'` in their places, the solution is an
+        exact draw.
         """
         v = per_image(self._variance(x0, DARKEST) if variance is None else variance, y)
         around = x0 + per_image(rho, x0) * white(x0, generator)

@@ -27,14 +27,17 @@ if TYPE_CHECKING:  # reading a model must not wait for torch
 __all__ = ["ImagingModel"]
 
 LARGEST_MODEL = 4 * 2**20
-"""A model file is at most this many bytes; a real one has a few hundred, one with a drawn path some thousand."""
+"""A model file is at most this many bytes; a real one has a few hundred, one with a drawn path some
+thousand.
+"""
 
 
 class ImagingModel(BaseModel):
-    """`y = A x + n`: the operators, first to last, then the noise. Frozen, and the same after a round trip through JSON.
+    """`y = A x + n`: the operators, first to last, then the noise. Frozen, and the same after a round trip
+    through JSON.
 
-    `bind` makes it concrete for images of one size. `apply`, `adjoint`, `simulate`, `solve` and `residual` bind to
-    whatever they are given, for models whose lengths are in pixels.
+    `bind` makes it concrete for images of one size. `apply`, `adjoint`, `simulate`, `solve` and `residual`
+    bind to whatever they are given, for models whose lengths are in pixels.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -100,9 +103,10 @@ class ImagingModel(BaseModel):
     ) -> Imaging:
         """The model for recorded images of the size `field` (YX or ZYX).
 
-        `pixel_size` is that of the recorded images. With `scale`, images and noise are in the prior's units.
-        `arrays` holds what differs from image to image: `mask`, `psf`, and `offset`, `gain`, `read_noise` or `sigma` of the noise, as
-        (B, 1 or C, *spatial); `operator[1]` names one of several operators of a kind.
+        `pixel_size` is that of the recorded images. With `scale`, images and noise are in the prior's
+        units. `arrays` holds what differs from image to image: `mask`, `psf`, and `offset`, `gain`,
+        `read_noise` or `sigma` of the noise, as (B, 1 or C, *spatial); `operator[1]` names one of several
+        operators of a kind.
         """
         import torch
 
@@ -174,9 +178,9 @@ def _bound(
     return model.bind(field, device=device, dtype=dtype)
 
 
-def wrong_fields(error: ValidationError) -> str:
+def wrong_fields(error: ValidationError, whole: str = "the file") -> str:
     """What pydantic found, as `operator[0].psf.fwhm_um: must be positive; ...`."""
-    return "; ".join(f"{_path(e['loc']) or 'the file'}: {_words(e)}" for e in error.errors()[:3])
+    return "; ".join(f"{_path(e['loc']) or whole}: {_words(e)}" for e in error.errors()[:3])
 
 
 def _path(loc: tuple[int | str, ...]) -> str:

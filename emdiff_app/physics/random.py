@@ -18,7 +18,9 @@ def generator_of(seed: int | torch.Generator) -> torch.Generator:
 
 
 def white(like: Tensor, generator: torch.Generator) -> Tensor:
-    """`n ~ N(0, 1)` in the shape of `like`; each image from a seed of its own, so batches may be cut anywhere."""
+    """`n ~ N(0, 1)` in the shape of `like`; each image from a seed of its own, so batches may be cut
+    anywhere.
+    """
     noise = torch.empty_like(like)
     home = generator.device
     for image in noise:

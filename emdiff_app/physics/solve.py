@@ -28,12 +28,13 @@ def solve_gaussian(
 
         x = x0 + R A^T u,    (Sigma + A R A^T) u = e,
 
-    which is small, well scaled and often diagonal: where no pixel of the domain is seen twice (masks, downsampling), A R A^T
-    is diagonal and any variance will do; where the blur is periodic, the noise white and rho one number, it is diagonal in the
-    Fourier domain. Everything else goes to conjugate gradients.
+    which is small, well scaled and often diagonal: where no pixel of the domain is seen twice (masks,
+    downsampling), A R A^T is diagonal and any variance will do; where the blur is periodic, the noise white
+    and rho one number, it is diagonal in the Fourier domain. Everything else goes to conjugate gradients.
 
-    `rho` is a number, one per image (B,), or a map on the domain; `variance` likewise on the field. Pixels that were not
-    observed, and those that are not finite, have no weight. An image whose solution would not be finite stays at x0.
+    `rho` is a number, one per image (B,), or a map on the domain; `variance` likewise on the field. Pixels
+    that were not observed, and those that are not finite, have no weight. An image whose solution would not
+    be finite stays at x0.
     """
     r = per_image(rho, x0) ** 2
     seen = torch.isfinite(y)
@@ -69,7 +70,8 @@ def _flat(value: Tensor) -> bool:
 def _floored(variance: Tensor, r: Tensor, seen: Tensor) -> Tensor:
     """The variance, never so small that one pixel's weight drowns all others in rounding.
 
-    The floor is a millionth of the image's mean variance, or rounding beside rho^2 where there is no noise at all.
+    The floor is a millionth of the image's mean variance, or rounding beside rho^2 where there is no noise
+    at all.
     """
     axes = tuple(range(1, variance.ndim))
     mean = torch.where(torch.isfinite(variance), variance, 0.0).mean(axes, keepdim=True)

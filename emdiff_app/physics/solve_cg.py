@@ -15,7 +15,9 @@ FEW = 0.1
 """With a larger share of pixels missing, the preconditioner costs more steps than it saves."""
 
 DATA = 10.0
-"""From this ratio of rho^2 to the noise variance on, the data decide, and the preconditioner follows A rather than 1."""
+"""From this ratio of rho^2 to the noise variance on, the data decide, and the preconditioner follows A
+rather than 1.
+"""
 
 
 class Normal:
@@ -25,9 +27,9 @@ class Normal:
 
         M^-1 = W^-1 (mean(Sigma) + mean(R) |H|^2)^-1 W^-1
 
-    with |H|^2 the spectrum of `A A^T` on a periodic field: for any rho the eigenvalues of `M^-1 K` then
-    lie within the range of the variances, but for the borders. Where rho is small K is nearly 1 and W is taken at its mean;
-    where many pixels are missing there is no such bound, and M = 1.
+    with |H|^2 the spectrum of `A A^T` on a periodic field: for any rho the eigenvalues of `M^-1 K` then lie
+    within the range of the variances, but for the borders. Where rho is small K is nearly 1 and W is taken
+    at its mean; where many pixels are missing there is no such bound, and M = 1.
     """
 
     def __init__(self, operator: LinearOperator, r: Tensor, variance: Tensor, seen: Tensor) -> None:
@@ -61,8 +63,8 @@ class Normal:
 def conjugate_gradients(normal: Normal, e: Tensor, *, tol: float, max_iter: int) -> Tensor:
     """`u = W v` with `K v = W e`, so that `(Sigma + A R A^T) u = e`.
 
-    Each image stops at `|residual| <= tol |W e|`, and keeps the v with the smallest residual that it met: more steps never
-    make it worse, and rounding or a wrong number stops it where it was.
+    Each image stops at `|residual| <= tol |W e|`, and keeps the v with the smallest residual that it met:
+    more steps never make it worse, and rounding or a wrong number stops it where it was.
     """
     residual = normal.weight * e
     v = torch.zeros_like(residual)

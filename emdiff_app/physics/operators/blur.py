@@ -18,13 +18,13 @@ __all__ = ["Blur"]
 class Blur(LinearOperator):
     """`y = crop(h * x)`: the field is what of the convolution depends on the domain alone.
 
-    The domain is larger than the field by the PSF's support, because light from beyond the border falls onto
-    the sensor; what was there is unknown and is solved for. With the boundary "periodic", domain and field are one and
-    the convolution is circular.
+    The domain is larger than the field by the PSF's support, because light from beyond the border falls
+    onto the sensor; what was there is unknown and is solved for. With the boundary "periodic", domain and
+    field are one and the convolution is circular.
 
-    The circular convolution of length `size >= domain` that computes it never wraps into the field. In the same way
-    `A A^T = crop (h * h~) pad` is one circular convolution with `|H|^2`, at half the cost of `apply`
-    and `adjoint` in turn: its lags are at most `domain - field <= size - field`.
+    The circular convolution of length `size >= domain` that computes it never wraps into the field. In the
+    same way `A A^T = crop (h * h~) pad` is one circular convolution with `|H|^2`, at half the cost of
+    `apply` and `adjoint` in turn: its lags are at most `domain - field <= size - field`.
 
     `psf` is (1 or B, 1 or C, *odd spatial).
     """

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from emdiff_app.errors import PhysicsError
 from emdiff_app.images import PixelSize
-from emdiff_app.physics.files import Place, read_array
+from emdiff_app.physics.files import Place, read_image
 from emdiff_app.physics.psf import check_psf, motion_psf, psf_array
 
 from .base import Composition, Identity, LinearOperator, Shape
@@ -21,7 +21,7 @@ from .downsample import Downsample
 from .mask import Mask, line_mask, random_mask
 from .specs import BlurSpec, DownsampleSpec, IdentitySpec, MaskSpec, MotionBlurSpec, OperatorSpec
 
-__all__ = ["Surroundings", "bind_operator", "extent"]
+__all__ = ["Surroundings", "bind_operator", "downsampling", "extent"]
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def _mask(spec: MaskSpec, shape: Shape, here: Surroundings, where: str) -> np.nd
         return line_mask(shape, spec.step, spec.start, axes.index(spec.axis))
     if spec.pattern == "image":
         assert spec.path is not None
-        return (read_array(spec.path, here.place, where) != 0) ^ spec.invert
+        return (read_image(spec.path, here.place, where)[0] != 0) ^ spec.invert
     raise PhysicsError(
         f"{where}: this model takes its mask from each image, and none came with this one; nothing was changed. "
         "Give the mask along with the image, or write a mask file into the model."
@@ -128,6 +128,16 @@ def _factors(spec: DownsampleSpec, ndim: int, where: str) -> Shape:
 
 def _by(shape: Sequence[int]) -> str:
     return " x ".join(str(n) for n in shape)
+
+
+def downsampling(specs: Sequence[OperatorSpec], ndim: int) -> Shape:
+    """How many pixels of the domain one recorded pixel covers, along each axis."""
+    factors = (1,) * ndim
+    for number, spec in enumerate(specs):
+        if isinstance(spec, DownsampleSpec):
+            own = _factors(spec, ndim, f"operator[{number}]")
+            factors = tuple(f * o for f, o in zip(factors, own, strict=True))
+    return factors
 
 
 def extent(specs: Sequence[OperatorSpec], ndim: int, here: Surroundings) -> tuple[Shape, Shape]:

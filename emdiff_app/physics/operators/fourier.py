@@ -13,11 +13,12 @@ Shape = tuple[int, ...]
 
 
 def convolve(x: Tensor, transfer: Tensor, size: Shape, start: Shape, shape: Shape) -> Tensor:
-    """`shape` pixels from `start` on of the circular convolution, of length `size`, of x with zeros behind it.
+    """`shape` pixels from `start` on of the circular convolution, of length `size`, of x with zeros behind
+    it.
 
-    `transfer` is the kernel's rfftn of that size. On a processor, and where no gradient is asked for, the axes are
-    transformed one by one, in place, and only those lines that hold or will show anything: a third less time than
-    padding the image and transforming all of it.
+    `transfer` is the kernel's rfftn of that size. On a processor, and where no gradient is asked for, the
+    axes are transformed one by one, in place, and only those lines that hold or will show anything: a third
+    less time than padding the image and transforming all of it.
     """
     if x.device.type == "cpu" and not (
         torch.is_grad_enabled() and (x.requires_grad or transfer.requires_grad)

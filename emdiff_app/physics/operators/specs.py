@@ -46,8 +46,8 @@ class BlurSpec(_Spec):
 class MotionBlurSpec(_Spec):
     """The image moved in its plane during the exposure, at an even speed.
 
-    Either a straight line (`length_px` or `length_um`, `angle_deg` counted from the X axis towards smaller rows: 90 is up)
-    or a drawn `path` of points `[y, x]` in pixels.
+    Either a straight line (`length_px` or `length_um`, `angle_deg` counted from the X axis towards smaller
+    rows: 90 is up) or a drawn `path` of points `[y, x]` in pixels.
     """
 
     kind: Literal["motion-blur"] = "motion-blur"
@@ -69,10 +69,10 @@ class MotionBlurSpec(_Spec):
 class MaskSpec(_Spec):
     """Some pixels were not recorded.
 
-    `random`: a share `missing` of the pixels, drawn from `seed`. `lines`: of every `step` lines across `axis` only the one at
-    `start` was recorded. `image`: the file at `path` (an image or labels) is not zero where a pixel was recorded, or, with
-    `invert`, where it was not (a list of dead pixels). `array`: the mask comes with each image
-    (`arrays={"mask": ...}`).
+    `random`: a share `missing` of the pixels, drawn from `seed`. `lines`: of every `step` lines across
+    `axis` only the one at `start` was recorded. `image`: the file at `path` (an image or labels) is not
+    zero where a pixel was recorded, or, with `invert`, where it was not (a list of dead pixels). `array`:
+    the mask comes with each image (`arrays={"mask": ...}`).
     """
 
     kind: Literal["mask"] = "mask"

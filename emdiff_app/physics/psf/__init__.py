@@ -1,4 +1,6 @@
-"""Point-spread functions: from words, from optics, or from the image of a bead. Arrays are float64 and sum to one."""
+"""Point-spread functions: from words, from optics, or from the image of a bead. Arrays are float64 and sum
+to one.
+"""
 
 from .checks import check_psf
 from .making import motion_psf, psf_array

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from emdiff_app.errors import PhysicsError
 from emdiff_app.images import PixelSize
-from emdiff_app.physics.files import Place, read_array
+from emdiff_app.physics.files import Place, read_image
 
 from .specs import ImagePsf
 from .units import pixel_sizes_um
@@ -19,25 +19,34 @@ from .units import pixel_sizes_um
 __all__ = ["psf_from_bead", "psf_from_file"]
 
 
+FAINT = 0.01
+"""Where the light stays below this share of the peak, the PSF ends, unless its shape is given."""
+
+
 def psf_from_file(
     spec: ImagePsf, pixel_size: Mapping[str, PixelSize] | None, ndim: int, place: Place
 ) -> NDArray[np.float64]:
     """The PSF in the file that `spec` names, on the images' pixels."""
-    image = read_array(spec.path, place, "psf")
+    image, stated = read_image(spec.path, place, "psf")
     if image.ndim != ndim:
         raise PhysicsError(
-            f"psf.path: {spec.path} has {image.ndim} axes of more than one pixel and the images have {ndim}; nothing was "
-            "changed. Use a PSF of the same kind, or one focal plane of it."
+            f"psf.path: {spec.path} has {image.ndim} axes of more than one pixel and the images have {ndim}; "
+            "nothing was changed. Use a PSF of the same kind, or one focal plane of it."
         )
-    zoom: list[float] | None = None
-    if spec.pixel_size_um is not None:
-        own = (
-            [spec.pixel_size_um] * ndim if isinstance(spec.pixel_size_um, float) else list(spec.pixel_size_um)
-        )
-        if len(own) != ndim:
-            raise PhysicsError(f"psf.pixel_size_um: {len(own)} numbers for {ndim} axes; give one, or {ndim}.")
-        zoom = [a / b for a, b in zip(own, pixel_sizes_um(pixel_size, ndim, "psf.path"), strict=True)]
+    own = _own_pixels(spec, stated, ndim)
+    zoom = own and [a / b for a, b in zip(own, pixel_sizes_um(pixel_size, ndim, "psf.path"), strict=True)]
     return psf_from_bead(image, zoom=zoom, background=spec.background, shape=spec.shape)
+
+
+def _own_pixels(spec: ImagePsf, stated: Mapping[str, PixelSize], ndim: int) -> list[float] | None:
+    """The pixel size of the PSF's file in um: what the user says, else what the file says, else unknown."""
+    given = spec.pixel_size_um
+    if given is None:
+        return list(pixel_sizes_um(stated, ndim, "psf.path")) if set(stated) >= set("ZYX"[-ndim:]) else None
+    own = [given] * ndim if isinstance(given, float) else list(given)
+    if len(own) != ndim:
+        raise PhysicsError(f"psf.pixel_size_um: {len(own)} numbers for {ndim} axes; give one, or {ndim}.")
+    return own
 
 
 def psf_from_bead(
@@ -49,9 +58,10 @@ def psf_from_bead(
 ) -> NDArray[np.float64]:
     """Turn the picture of one bead into a PSF.
 
-    The background (default: the median of the outermost pixels) is subtracted, and what falls below it is set to zero.
-    The centre is the centroid of the brightest half of the peak, found to a fraction of a pixel; the image is interpolated so that it comes to lie on the
-    middle pixel. `zoom` is the bead's pixel size over the images', along each axis: coarser target pixels average, they do not pick.
+    The background (default: the median of the outermost pixels) is subtracted, and what falls below it is
+    set to zero. The centre is the centroid of the brightest half of the peak, found to a fraction of a
+    pixel; the image is interpolated so that it comes to lie on the middle pixel. `zoom` is the bead's pixel
+    size over the images', along each axis: coarser target pixels average, they do not pick.
     """
     bead = np.asarray(image, np.float64)
     if not np.isfinite(bead).all():
@@ -68,14 +78,26 @@ def psf_from_bead(
         )
     zoom = [1.0] * bead.ndim if zoom is None else list(zoom)
     centre = peak_centre(bead)
-    reach = [min(c, n - 1 - c) * z for c, n, z in zip(centre, bead.shape, zoom, strict=True)]
-    sizes = list(shape) if shape else [2 * max(int(r), 0) + 1 for r in reach]
+    sizes = list(shape) if shape else _sizes_of_light(bead, centre, zoom)
     averaged = ndimage.gaussian_filter(bead, [_smoothing(z) for z in zoom], mode="constant")
     lines = [(np.arange(n) - n // 2) / z + c for n, z, c in zip(sizes, zoom, centre, strict=True)]
     order = 1 if min(bead.shape) < 4 else 3
     psf = ndimage.map_coordinates(averaged, np.meshgrid(*lines, indexing="ij"), order=order, mode="constant")
     psf = np.maximum(psf, 0)
     return psf / psf.sum()
+
+
+def _sizes_of_light(bead: NDArray[np.float64], centre: Sequence[float], zoom: Sequence[float]) -> list[int]:
+    """The smallest odd box of new pixels around the centre that holds all that is brighter than a hundredth
+    of the peak.
+    """
+    smooth = ndimage.gaussian_filter(bead, 1)
+    sizes = []
+    for axis, lit in enumerate(np.nonzero(smooth > FAINT * smooth.max())):
+        c, n = centre[axis], bead.shape[axis]
+        reach = min(max(c - lit.min(), lit.max() - c), c, n - 1 - c)
+        sizes.append(2 * max(int(reach * zoom[axis]), 0) + 1)
+    return sizes
 
 
 def border_level(image: NDArray[np.float64]) -> float:
@@ -95,5 +117,7 @@ def peak_centre(bead: NDArray[np.float64]) -> list[float]:
 
 
 def _smoothing(zoom: float) -> float:
-    """The width of a Gaussian that averages over the larger target pixel: their variances, 1/12 px^2, subtracted."""
+    """The width of a Gaussian that averages over the larger target pixel: their variances, 1/12 px^2,
+    subtracted.
+    """
     return float(np.sqrt(max(1 / zoom**2 - 1, 0) / 12))

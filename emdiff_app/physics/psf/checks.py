@@ -15,7 +15,8 @@ __all__ = ["check_psf"]
 def check_psf(psf: NDArray[Any], *, field: tuple[int, ...] | None = None, where: str = "psf") -> None:
     """Refuse, in one sentence with its remedy, a PSF that would quietly spoil the images.
 
-    It must be finite, not negative, odd-sized, of sum one, centred to half a pixel, of as many axes as the image, and at most half as large.
+    It must be finite, not negative, odd-sized, of sum one, centred to half a pixel, of as many axes as the
+    image, and at most half as large.
     """
     trouble = _trouble(np.asarray(psf, float), field)
     if trouble:
@@ -34,7 +35,10 @@ def _trouble(psf: NDArray[np.float64], field: tuple[int, ...] | None) -> str | N
         return f"a PSF of {size} pixels has no middle pixel; crop it to odd sizes"
     if field is not None and any(2 * n > m for n, m in zip(psf.shape, field, strict=True)):
         of = " x ".join(str(n) for n in field)
-        return f"the PSF ({size} pixels) is larger than half the image ({of}); crop the PSF with 'shape', or use larger images"
+        return (
+            f"the PSF ({size} pixels) is larger than half the image ({of}); "
+            "crop the PSF with 'shape', or use larger images"
+        )
     if psf.min() < -1e-9 * max(psf.max(), 0.0):
         return (
             "the PSF has negative values, and light cannot be negative; remove the background less strongly"

@@ -11,20 +11,22 @@ from .specs import MicroscopePsf
 
 __all__ = ["microscope_psf"]
 
-FINE = 5
+FINE = 3
 """Each pixel of the result is the sum of this many points squared: pixels collect light over their area."""
 
 
 def microscope_psf(
     spec: MicroscopePsf, pixel_um: Sequence[float], shape: Sequence[int] | None = None
 ) -> NDArray[np.float64]:
-    """`h(x, y, z) = |FT{ P(k) exp(i k_z z) }|^2` with `k_z = sqrt((n / lambda)^2 - |k|^2)`, summed over pixels.
+    """`h(x, y, z) = |FT{ P(k) exp(i k_z z) }|^2` with `k_z = sqrt((n / lambda)^2 - |k|^2)`, summed over
+    pixels.
 
-    The pupil P fills the disc `|k| <= NA / lambda` with the amplitude `(1 + cos t) / (2 sqrt(cos t))`, t being the angle
-    of the ray: `1 / sqrt(cos t)` because an objective that obeys the sine condition spreads the rays of a sphere evenly
-    over a flat pupil, and `(1 + cos t) / 2` because of light of all polarisations only that part interferes in focus; it is the
-    leading term of the vectorial theory. Planes are propagated exactly (angular spectrum), and each carries the same light,
-    since none is lost between them.
+    The pupil P fills the disc `|k| <= NA / lambda` with the amplitude `(1 + cos t) / (2 sqrt(cos t))`, t
+    being the angle of the ray: `1 / sqrt(cos t)` because an objective that obeys the sine condition spreads
+    the rays of a sphere evenly over a flat pupil, and `(1 + cos t) / 2` because of light of all
+    polarisations only that part interferes in focus; it is the leading term of the vectorial theory. Planes
+    are propagated exactly (angular spectrum), and each carries the same light, since none is lost between
+    them.
 
     A confocal microscope sees the product of the illumination and of the detection, the latter
     averaged over its pinhole.
@@ -77,8 +79,9 @@ def _plane(
 def _grid(
     spec: MicroscopePsf, wavelength: float, pixel: tuple[float, float], shape: tuple[int, int], z: float
 ) -> tuple[tuple[float, float], tuple[int, int]]:
-    """The fine step (at most a quarter of the wavelength over the aperture: the intensity has no finer detail) and the
-    number of points, with room for the defocused cone so that it does not wrap around."""
+    """The fine step (at most a quarter of the wavelength over the aperture: the intensity has no finer
+    detail) and the number of points, with room for the defocused cone so that it does not wrap around.
+    """
     parts = [FINE] * 2
     for a in (0, 1):
         while pixel[a] / parts[a] > wavelength / (4 * spec.na):

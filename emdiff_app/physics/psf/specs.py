@@ -49,9 +49,10 @@ class GaussianPsf(_Spec):
 class MicroscopePsf(_Spec):
     """What an aberration-free microscope of this aperture makes of a point.
 
-    `index` is the refractive index of the immersion. In 2-D, `defocus_um` is the distance of the sample plane
-    from focus; in 3-D the planes are spaced by the Z pixel size around it. For a confocal microscope, `pinhole` is its
-    diameter in Airy units and `excitation_nm` the laser's wavelength (default: that of the emission).
+    `index` is the refractive index of the immersion. In 2-D, `defocus_um` is the distance of the sample
+    plane from focus; in 3-D the planes are spaced by the Z pixel size around it. For a confocal microscope,
+    `pinhole` is its diameter in Airy units and `excitation_nm` the laser's wavelength (default: that of the
+    emission).
     """
 
     kind: Literal["microscope"] = "microscope"
@@ -91,8 +92,8 @@ class DiscPsf(_Spec):
 class ImagePsf(_Spec):
     """A PSF from an image file, such as the TIFF of a bead; background removed, centred, normalised.
 
-    `pixel_size_um` overrides what the file says; with neither, the file is taken to have the pixel size of the images.
-    A relative `path` starts at the folder of the model file.
+    `pixel_size_um` overrides what the file says; with neither, the file is taken to have the pixel size of
+    the images. A relative `path` starts at the folder of the model file.
     """
 
     kind: Literal["image"] = "image"

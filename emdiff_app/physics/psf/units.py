@@ -6,15 +6,9 @@ from collections.abc import Mapping
 
 from emdiff_app.errors import PhysicsError
 from emdiff_app.images import PixelSize
+from emdiff_app.images.units import to_um
 
 __all__ = ["pixel_sizes_um"]
-
-_IN_UM = {
-    **dict.fromkeys(("um", "µm", "μm", "micron", "microns", "micrometer", "micrometre"), 1.0),
-    **dict.fromkeys(("nm", "nanometer", "nanometre"), 1e-3),
-    **dict.fromkeys(("mm", "millimeter", "millimetre"), 1e3),
-    **dict.fromkeys(("m", "meter", "metre"), 1e6),
-}
 
 
 def pixel_sizes_um(pixel_size: Mapping[str, PixelSize] | None, ndim: int, where: str) -> tuple[float, ...]:
@@ -22,12 +16,12 @@ def pixel_sizes_um(pixel_size: Mapping[str, PixelSize] | None, ndim: int, where:
     sizes = []
     for axis in "ZYX"[-ndim:]:
         size = (pixel_size or {}).get(axis)
-        factor = _IN_UM.get(size.unit.lower()) if size else None
-        if size is None or factor is None or not 0 < size.value < float("inf"):
+        length = to_um(size.value, size.unit) if size else None
+        if length is None:
             found = f"is {size}" if size else "is not known"
             raise PhysicsError(
                 f"{where}: the pixel size along {axis} {found}, and a length in micrometres needs it; nothing was "
                 "changed. State it (--pixel-size), or give the length in pixels (fwhm_px)."
             )
-        sizes.append(size.value * factor)
+        sizes.append(length)
     return tuple(sizes)
