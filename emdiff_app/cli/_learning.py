@@ -1,6 +1,7 @@
 """What `learn`, `resume` and `watch` share: telling a person, or a machine, how a run goes."""
 
 import signal
+import sys
 import time
 from typing import Any
 
@@ -14,16 +15,20 @@ __all__ = ["Teller", "learn_here"]
 
 
 class Teller:
-    """Turns events into lines on stderr, at most two a second, and remembers the outcome."""
+    """Turns events into lines on stderr and remembers the outcome.
+
+    A terminal gets a line every second; a log file one every ten, so that it stays readable.
+    """
 
     def __init__(self) -> None:
         self.outcome: Any = None
         self.best: e.Scored | None = None
         self._said = 0.0
+        self._pause = 1.0 if sys.stderr.isatty() else 10.0
 
     def __call__(self, event: Any) -> None:
         if isinstance(event, e.Progress):
-            if time.monotonic() - self._said < 0.5 and event.step < event.steps:
+            if time.monotonic() - self._said < self._pause:
                 return
             self._said = time.monotonic()
             loss = "" if event.loss is None else f", loss {event.loss:.3f}"
