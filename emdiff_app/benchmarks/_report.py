@@ -39,6 +39,7 @@ class Report:
 
     def picture(self, file: str, alt: str) -> Path:
         """Add a picture and return the path to write it to."""
+        self.out.mkdir(parents=True, exist_ok=True)
         self.parts.append(f"![{alt}]({file})")
         return self.out / file
 
@@ -74,4 +75,6 @@ def _processor() -> str:
 
 
 def _cell(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"

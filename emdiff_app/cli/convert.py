@@ -43,6 +43,11 @@ def command(
             zarr_version=zarr_version,
             on_plane=_progress(target.name),
         )
+    if saved.left_out:
+        _output.say(
+            f"emdiff: {target.suffix} holds pixels only, so {', '.join(saved.left_out)} were left out; IN keeps "
+            "them, and .ome.tif or .zarr would."
+        )
     if as_json:
         _output.emit(
             {
@@ -52,6 +57,7 @@ def command(
                 "dtype": stack.dtype.name if dtype == "same" else dtype,
                 "planes": saved.planes,
                 "clipped_pixels": saved.clipped_pixels,
+                "left_out": saved.left_out,
                 "warnings": stack.warnings,
             }
         )

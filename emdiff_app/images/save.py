@@ -35,11 +35,12 @@ _WRITERS = {
 
 @dataclass(frozen=True)
 class Saved:
-    """What was written, and how many pixels had to be clipped to fit the dtype."""
+    """What was written, how many pixels had to be clipped to fit the dtype, and what was left out."""
 
     path: Path
     clipped_pixels: int
     planes: int
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass
@@ -126,7 +127,7 @@ def save_stack(
     _check_not_own_source(path, stack)
     with replacing(path, overwrite=overwrite) as temporary:
         write(saving, temporary)
-    return Saved(path, casting.clipped, saving.count)
+    return Saved(path, casting.clipped, saving.count, _left_out(path, saving))
 
 
 def _writer(path: Path) -> Callable[[Saving, Path], None]:
@@ -152,6 +153,18 @@ def _dtype(wanted: str, stack: Stack) -> np.dtype[Any]:
         raise StackError(
             f"There is no pixel type {wanted!r}; choose same, float32, uint16 or uint8."
         ) from None
+
+
+def _left_out(path: Path, saving: Saving) -> tuple[str, ...]:
+    """What a format that holds nothing but pixels could not keep."""
+    if path.suffix.lower() not in (".npy", ".png"):
+        return ()
+    known = {
+        "pixel size": saving.stack.pixel_size,
+        "channel names": saving.stack.channels,
+        "provenance": saving.provenance,
+    }
+    return tuple(name for name, value in known.items() if value)
 
 
 def _check_space(path: Path, saving: Saving) -> None:

@@ -84,6 +84,11 @@ def test_bad_input_is_one_sentence_and_two(recorded, tmp_path, capsys, source, t
     assert captured.out == ""
 
 
+def test_what_a_bare_format_cannot_keep_is_said(recorded, tmp_path, capsys):
+    assert main(["convert", str(recorded), str(tmp_path / "o.npy")]) == 0
+    assert "pixel size, channel names, provenance were left out" in capsys.readouterr().err
+
+
 def test_long_conversions_say_how_far_they_are(recorded, tmp_path, capsys, monkeypatch):
     clock = iter(range(1000))
     monkeypatch.setattr("time.monotonic", lambda: next(clock))
