@@ -17,7 +17,7 @@ _TOKEN = re.compile(
     # MetaMorph writes the name of the channel after its number: `_w1CFP_`.
     r"(?:(?P<w>w)(?P<wn>[0-9]+)(?:[A-Za-z][A-Za-z0-9 -]*)?(?=[_./]|$)"
     # Longer words first, so that `ch1` is not read as `c` and something.
-    rf"|(?P<a>{'|'.join(sorted(_WORDS, key=len, reverse=True))})[_-]?(?P<an>[0-9]+)"
+    rf"|(?P<a>{'|'.join(sorted(_WORDS, key=len, reverse=True))})[_=-]?(?P<an>[0-9]+)"
     r"(?=[^A-Za-z0-9]|[A-Za-z]+[_-]?[0-9]|$))",
     re.IGNORECASE,
 )

@@ -25,6 +25,8 @@ from emdiff_app.images.folder_names import natural_key, parse_name
         ("exp_w2DIC_s1_t3", {"C": 2, "T": 3}, "exp_*_s1_*"),
         ("r01c03f01p01-ch2", {"C": 2}, "r01c03f01p01-*"),
         ("plate_C05_s1_w2", {"C": 2}, "plate_C05_s1_*"),
+        ("AICS_12_134_C=2", {"C": 2}, "AICS_12_134_*"),
+        ("Plt1_C16_w3_[E3E9B145-D9B7-49E1-8159-496F065708F7]", {"C": 3}, "Plt1_C16_*_[]"),
         ("t1z2c3", {"T": 1, "Z": 2, "C": 3}, "***"),
         ("img0001", {}, "img0001"),
         ("exp2_day3", {}, "exp2_day3"),
