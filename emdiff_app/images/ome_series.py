@@ -78,6 +78,9 @@ class _OmePages:
             raise _missing(self.name, number, len(self.slots), f"it is not in {file or self.name!r}")
         return page
 
+    def here(self) -> Sequence[int]:
+        return [number for number, slot in enumerate(self.slots) if slot is None or not slot[0]]
+
 
 @dataclass
 class _Part:

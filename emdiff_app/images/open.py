@@ -32,6 +32,9 @@ def open_stack(
     where = Path(path)
     overrides: dict[str, Any] = {"axes": axes, "pixel_size": pixel_size, "channel": channel}
     try:
+        pattern = not where.exists() and bool(set(str(where)) & set("*?[]"))
+        if series is not None and (pattern or where.is_dir()):
+            raise _no_series(where)
         if where.is_dir():
             if where.suffix == ".zarr" or any((where / name).exists() for name in _ZARR):
                 from .ome_zarr import open_zarr
@@ -40,7 +43,7 @@ def open_stack(
             from .folder import open_folder
 
             return open_folder(where, **overrides)
-        if not where.exists() and set(str(where)) & set("*?[]"):
+        if pattern:
             from .folder import open_folder
 
             return open_folder(path, **overrides)
@@ -64,6 +67,10 @@ def _open_file(path: Path, series: int | None, overrides: dict[str, Any]) -> Sta
         start = file.read(16)
     if start[:4] in _TIFF:
         return open_tiff(path, series=series, **overrides)
+    if path.name.casefold().endswith(".companion.ome"):
+        return open_companion(path, series=series, **overrides)
+    if series is not None:
+        raise _no_series(path)
     if start[:6] == b"\x93NUMPY" or path.suffix.lower() == ".npz":
         from .npy import open_npy
 
@@ -74,9 +81,11 @@ def _open_file(path: Path, series: int | None, overrides: dict[str, Any]) -> Sta
         return open_zarr(path, **overrides)
     if is_photo(start):
         return open_photo(path, **overrides)
-    if path.name.casefold().endswith(".companion.ome"):
-        return open_companion(path, series=series, **overrides)
     raise StackError(
         f"{path.name}: it is neither a TIFF, a Zarr, a .npy nor a photo, so it cannot be opened; "
         "save it as TIFF or OME-TIFF and open that."
     )
+
+
+def _no_series(path: Path) -> StackError:
+    return StackError(f"{path.name}: --series is for TIFF files that hold several images; leave it out.")

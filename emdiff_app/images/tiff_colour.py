@@ -84,9 +84,6 @@ def _turn(colour: Colour, bits: int) -> None:
 def _apply_palette(colour: Colour, table: NDArray[Any], kind: str) -> None:
     """A colour table: values that it merely shows stay values, a picture becomes RGB."""
     if kind in _VALUES_FIRST:
-        colour.warnings.append(
-            "The file shows its values through a colour table; the values themselves are kept."
-        )
         return
     entries = table.shape[-1]
     grey = bool((table == table[0]).all())

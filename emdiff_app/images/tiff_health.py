@@ -47,13 +47,14 @@ def _to_check(series: Series, coding: Coding) -> list[int]:
     count = len(series.pages)
     if isinstance(series.pages, Run):
         # One after the other: whichever is the first beyond the end, all after it are too.
-        here = series.pages.path.stat().st_size
-        whole = max(0, (here - series.pages.first) // max(1, series.pages.nbytes))
+        size = series.pages.path.stat().st_size
+        whole = max(0, (size - series.pages.first) // max(1, series.pages.nbytes))
         return (
             [0, *range(max(1, whole), count)] if whole < count and count - whole < 10**6 else [0, count - 1]
         )
-    step = max(1, count * coding.pieces // _MOST_PIECES)
-    return sorted({*range(0, count, step), count - 1})
+    here = series.pages.here()
+    step = max(1, len(here) * coding.pieces // _MOST_PIECES)
+    return sorted({*here[::step], *here[-1:]})
 
 
 def _end(page: Page, coding: Coding) -> int:

@@ -25,6 +25,10 @@ class Pages(Protocol):
         """Where page `number` is; StackError where it is missing."""
         ...
 
+    def here(self) -> Sequence[int]:
+        """The pages that are known without opening another file."""
+        ...
+
 
 @dataclass
 class Series:
@@ -57,6 +61,9 @@ class Run:
     def page(self, number: int) -> Page:
         return Page(self.path, (self.first + number * self.nbytes,), (self.nbytes,))
 
+    def here(self) -> Sequence[int]:
+        return range(self.count)
+
 
 @dataclass(frozen=True)
 class Table:
@@ -76,6 +83,9 @@ class Table:
                 "changed. Copy the file again, or leave that plane out."
             )
         return found
+
+    def here(self) -> Sequence[int]:
+        return range(len(self.rows))
 
 
 def from_tifffile(found: Any, chain: Chain, path: Path) -> Series:
