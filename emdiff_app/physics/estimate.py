@@ -147,7 +147,8 @@ def _estimate(name: str, sample: Sample, offset: float | None) -> NoiseEstimate:
         error = flat.error_at(median)
         model: NoiseSpec = GaussianNoise(sigma=float(np.sqrt(sigma2)))
         return _result(name, sample, model, blocks, flat, sigma2, error, caveats + oddities(blocks, flat))
-    model, notes = _photon_model(blocks, line, offset)
+    dark = float(np.percentile(lively.level, DARKEST))
+    model, notes = _photon_model(blocks, line, dark, offset)
     caveats += notes + oddities(blocks, line)
     return _result(name, sample, model, blocks, line, variance, error, caveats)
 
@@ -190,10 +191,11 @@ def _variance_there(blocks: Blocks, line: Line, level: float) -> tuple[float, fl
     return measured, measured
 
 
-def _photon_model(blocks: Blocks, line: Line, offset: float | None) -> tuple[PoissonGaussianNoise, list[str]]:
+def _photon_model(
+    blocks: Blocks, line: Line, dark: float, offset: float | None
+) -> tuple[PoissonGaussianNoise, list[str]]:
     gain = line.slope
     if offset is None:
-        dark = float(np.percentile(blocks.level, DARKEST))
         near = blocks.variance[blocks.level <= np.percentile(blocks.level, 5)]
         read2 = max(float(line.at(dark)), 0.1 * float(np.median(near)))
         note = (

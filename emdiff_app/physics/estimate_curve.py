@@ -7,13 +7,15 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from scipy.stats import chi2
 
-from .estimate_blocks import Blocks
+from .estimate_blocks import BLOCK, Blocks
 from .estimate_fit import Line
 
 __all__ = ["CurvePoint", "curve_points", "oddities", "why_not_photons"]
 
 SURE = 3.0
 """The slope has to be this many standard errors above zero, or the noise is called Gaussian."""
+FLAT = 5.0
+"""The means of blocks must vary this many times as much as noise alone makes them."""
 
 
 class CurvePoint(BaseModel):
@@ -31,13 +33,17 @@ def why_not_photons(blocks: Blocks, line: Line, variance: float) -> str | None:
     """Why the slope cannot be taken for a gain, or None where it can."""
     slope, error = line.slope, float(np.sqrt(line.covariance[0, 0]))
     low, high = np.percentile(blocks.level[line.used], [2, 98])
+    little = (
+        f"The intensities range from {low:.4g} to {high:.4g} only, too little to tell how the noise grows with "
+        "the signal; it was taken to be the same everywhere (Gaussian)."
+    )
+    # The means of the blocks are noisy themselves; what they spread by that is no range of intensities.
+    if float(np.var(blocks.level[line.used])) < FLAT * variance / BLOCK**2:
+        return little
     if slope > SURE * error and slope * (high - low) > 0.1 * float(line.at(low)):
         return None
     if error * (high - low) > 0.3 * variance:
-        return (
-            f"The intensities range from {low:.4g} to {high:.4g} only, too little to tell how the noise grows with "
-            "the signal; it was taken to be the same everywhere (Gaussian)."
-        )
+        return little
     if slope < -SURE * error:
         return (
             "The noise falls with the signal, so the images were probably clipped or processed (gamma, denoising); "

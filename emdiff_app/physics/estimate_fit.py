@@ -65,7 +65,7 @@ def fit_line(blocks: Blocks, *, flat: bool = False, rounds: int = 12) -> Line:
     return Line(slope, intercept, covariance, used)
 
 
-def without_clipping(blocks: Blocks, tolerated: float = 0.005) -> Blocks:
+def without_clipping(blocks: Blocks, tolerated: float = 0.02) -> Blocks:
     """Leave out the levels where noise runs into the floor or the ceiling of the data.
 
     Whole levels, not only the blocks that were hit: keeping the luckier blocks of a clipped level would
