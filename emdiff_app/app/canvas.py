@@ -3,7 +3,7 @@
 from typing import Any
 
 from napari.components import ViewerModel
-from napari.qt import QtViewer
+from napari.qt import QtViewer, get_qapp
 
 __all__ = ["Canvas"]
 
@@ -12,6 +12,7 @@ class Canvas:
     """A viewer model (layers, dims, camera) and the Qt widgets that show it."""
 
     def __init__(self) -> None:
+        get_qapp()  # makes napari's icons known, whoever has started Qt
         self.model = ViewerModel(title="EMDiff")
         self.widget = QtViewer(self.model, show_welcome_screen=False)
         self.widget.setAcceptDrops(False)  # the window takes them, and opens them with our reader

@@ -88,19 +88,17 @@ def is_image(layer: Any) -> bool:
 
 def layer_stack(layer: Any) -> tuple[Stack, Origin | None, bool]:
     """The stack of a layer, where it came from if that is still true, and whether its axes are certain."""
+    axes, known = _axes(layer)
+    sizes = _pixel_size(layer, axes)
     origin = layer.metadata.get(KEY)
     if isinstance(origin, Origin) and origin.pixels is layer.data:
-        return origin.stack, origin, True
-    if getattr(layer, "multiscale", False):
-        pixels: Any = layer.data[0]
-    else:
-        pixels = layer.data
-    axes, known = _axes(layer)
-    return (
-        stack_from_array(pixels, axes, pixel_size=_pixel_size(layer, axes), name=layer.name),
-        None,
-        known,
-    )
+        stack = origin.stack
+        if (stack.axes, dict(stack.pixel_size)) != (axes, sizes):
+            # The user has corrected them in the viewer: the file no longer says the same.
+            stack = stack.with_(axes=axes if known else stack.axes, pixel_size=sizes, source=None)
+        return stack, origin, True
+    pixels = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
+    return stack_from_array(pixels, axes, pixel_size=sizes, name=layer.name), None, known
 
 
 def _axes(layer: Any) -> tuple[str, bool]:

@@ -14,6 +14,9 @@ from .layers import KEY, Origin, is_image, layer_stack, layers_of, result_keywor
 
 __all__ = ["LayersHost"]
 
+WORDS = ("name", "scale", "units", "axis_labels", "data")
+"""What a layer says about its image; a change of any of them is a change of the image."""
+
 
 class LayersHost:
     """`viewer` is napari's viewer or viewer model; images are its Image layers."""
@@ -28,19 +31,24 @@ class LayersHost:
         for event in self._watched:
             event.connect(self._changed)
         for layer in viewer.layers:
-            layer.events.name.connect(self._changed)
+            self._watch(layer)
+
+    def _watch(self, layer: Any) -> None:
+        for word in WORDS:
+            getattr(layer.events, word).connect(self._changed)
 
     def disconnect(self) -> None:
         """Let go of the viewer."""
         for event in self._watched:
             event.disconnect(self._changed)
         for layer in self.viewer.layers:
-            layer.events.name.disconnect(self._changed)
+            for word in WORDS:
+                getattr(layer.events, word).disconnect(self._changed)
 
     def _changed(self, event: Any = None) -> None:
         layer: Any = getattr(event, "value", None)
         if getattr(event, "type", "") == "inserted" and hasattr(layer, "events"):
-            layer.events.name.connect(self._changed)
+            self._watch(layer)
         self.images_changed.emit()
 
     def list_images(self) -> list[ImageRef]:

@@ -5,8 +5,9 @@ import re
 import shlex
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from platformdirs import user_data_path
 
@@ -36,7 +37,12 @@ def new_folder(runs: Path, images: Sequence[ImageRef]) -> Path:
 
 
 def make_run(
-    folder: Path, images: Sequence[ImageRef], model: ImagingModel, preset: Preset, device: str
+    folder: Path,
+    images: Sequence[ImageRef],
+    model: ImagingModel,
+    preset: Preset,
+    device: str,
+    changes: Mapping[str, Any],
 ) -> RunFolder:
     """A run folder whose recipe names files; images that are no files are written into it."""
     if not images:
@@ -56,6 +62,7 @@ def make_run(
             "model": model,
             "device": device,
             **PRESETS[preset],
+            **changes,
         }
     )
     run = RunFolder.create(folder, recipe)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -45,6 +45,7 @@ class Session:
     to_restore: str = ""
     form: ModelForm = field(default_factory=ModelForm)
     preset: Preset = "quick"
+    changes: Mapping[str, Any] = field(default_factory=dict)  # recipe fields that differ from the preset
     device: str = "auto"
     samples: int = 1
     spread: bool = True
@@ -157,14 +158,15 @@ class Session:
     # learn -----------------------------------------------------------------------------------
 
     def learn(self) -> None:
-        images, form, preset, device = self.learn_from, self.form, self.preset, self.device
+        images, form = self.learn_from, self.form
+        choices = (self.preset, self.device, self.changes)
         folder = runs.new_folder(self.runs_folder, images)
 
         def prepare() -> RunFolder:
             if not images:
-                return runs.make_run(folder, [], form.imaging_model(), preset, device)
+                return runs.make_run(folder, [], form.imaging_model(), *choices)
             known = form if form.noise else form.with_noise(_measured(images[0]).model)
-            return runs.make_run(folder, images, known.imaging_model(), preset, device)
+            return runs.make_run(folder, images, known.imaging_model(), *choices)
 
         self.message = None
         self.learning_job.start(prepare, folder)

@@ -30,7 +30,8 @@ def learning_line(status: LearningStatus, now: float | None = None) -> str:
     if not status.rounds:
         return word
     parts = [] if status.state is JobState.RUNNING else [word.rstrip(".")]
-    parts.append(f"round {status.round}/{status.rounds}")
+    # Before the first round a start is made from the images as they are.
+    parts.append(f"round {status.round}/{status.rounds}" if status.round else "making a start")
     if status.state.busy and status.phase:
         parts += [PHASES.get(status.phase, status.phase), f"step {status.step}/{status.steps}"]
     if status.state is JobState.RUNNING and status.remaining_s:

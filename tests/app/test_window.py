@@ -132,9 +132,7 @@ def test_two_windows_share_nothing(window, qtbot, tmp_path):
     other = MainWindow(tmp_path / "other")
     other.session.preset = "best"
     other.session.try_example()
-    qtbot.waitUntil(lambda: bool(other.session.mailbox._values), timeout=10000)
-    other.session.poll()
-    assert len(other.session.images) == 1
+    qtbot.waitUntil(lambda: len(other.session.images) == 1, timeout=10000)
     assert not window.session.images
     assert window.session.preset == "quick"
     other.close()

@@ -103,3 +103,11 @@ def test_changed_pixels_are_not_taken_for_those_of_the_file(viewer, host, tmp_pa
     assert host.list_images()[0].file == tmp_path / "cells.tif"
     viewer.layers[0].data = shown.numpy() * 2
     assert host.list_images()[0].file is None
+
+
+def test_a_pixel_size_corrected_in_the_viewer_is_the_one_that_counts(viewer, host, tmp_path):
+    host.show_stack(stack().with_(source=tmp_path / "cells.tif"))
+    viewer.layers[0].scale = (0.3, 0.2, 0.2)
+    (ref,) = host.list_images()
+    assert ref.stack.pixel_size["X"] == PixelSize(0.2)
+    assert ref.file is None
