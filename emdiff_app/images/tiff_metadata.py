@@ -97,6 +97,9 @@ def _stk(series: Series, said: Mapping[str, Any]) -> None:
     distances = said.get("ZDistance")
     if distances is not None and len(distances) and math.isfinite(float(distances[0])):
         _set(series, "Z", abs(float(distances[0])), unit)
+    times = said.get("TimeCreated")
+    if times is not None and len(times) > 1:
+        _set(series, "T", float(times[-1] - times[0]) / (len(times) - 1), "ms")
 
 
 def _lsm(series: Series, said: Mapping[str, Any]) -> None:
