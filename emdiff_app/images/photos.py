@@ -2,6 +2,7 @@
 
 import struct
 import warnings
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -188,7 +189,22 @@ def _decode_deep(path: Path) -> NDArray[Any]:
     """A 16-bit PNG; Pillow would halve the depth of a coloured one."""
     import imagecodecs
 
-    return np.asarray(imagecodecs.png_decode(path.read_bytes()))
+    data = path.read_bytes()
+    _check_png(data)
+    return np.asarray(imagecodecs.png_decode(data))
+
+
+def _check_png(data: bytes) -> None:
+    """Every part of a PNG carries a checksum, which the decoder does not insist on; ValueError where one is wrong."""
+    at, kind = 8, b""
+    while kind != b"IEND":
+        if at + 12 > len(data):
+            raise ValueError("it ends early")
+        length, kind = struct.unpack_from(">I4s", data, at)
+        end = at + 8 + length
+        if end + 4 > len(data) or zlib.crc32(data[at + 4 : end]) != struct.unpack_from(">I", data, end)[0]:
+            raise ValueError("a checksum is wrong")
+        at = end + 4
 
 
 def _png_depth(path: Path) -> int:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from operator import lt
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -132,11 +133,15 @@ def check_declared_size(page: Page, coding: Coding, name: str) -> None:
         or (piece > 4 * _LARGE and piece > 16 * whole)
         or (len(page.offsets) < coding.pieces and not coding.plain)
     ):
-        _, _, rows, columns, _ = coding.shape
-        raise StackError(
-            f"{name}: it claims {columns} x {rows} pixels but holds only {stored} bytes of them, so it is damaged; "
-            "nothing was changed. Copy it again from where it was recorded."
-        )
+        raise _too_little(coding, stored, name)
+
+
+def _too_little(coding: Coding, stored: int, name: str) -> StackError:
+    _, _, rows, columns, _ = coding.shape
+    return StackError(
+        f"{name}: it claims {columns} x {rows} pixels but holds only {stored} bytes of them, so it is damaged; "
+        "nothing was changed. Copy it again from where it was recorded."
+    )
 
 
 def read_part(
@@ -160,16 +165,14 @@ def read_part(
 
 def _is_one_run(page: Page, coding: Coding) -> bool:
     """Strips one after the other; tifffile checks it for the first page only."""
-    if not page.offsets or not page.offsets[0]:
+    offsets, counts = page.offsets, page.counts
+    if not offsets or not offsets[0]:
         return False
-    return (
-        len(page.offsets) == 1
-        or len(page.counts) < 2
-        or all(
-            o + c == following
-            for o, c, following in zip(page.offsets, page.counts, page.offsets[1:], strict=False)
-        )
-    )
+    if len(offsets) == 1 or len(counts) < 2:
+        return True
+    # As quick as it can be said for thousands of strips: in order, and together exactly as long as the page.
+    span = offsets[-1] + counts[-1] - offsets[0]
+    return span == coding.nbytes == sum(counts) and all(map(lt, offsets, offsets[1:]))
 
 
 def _read_plain(
@@ -199,7 +202,6 @@ def _read_pieces(
     columns: slice,
     announced: bool,
 ) -> NDArray[Any]:
-    check_declared_size(page, coding, page.path.name)
     if min(len(page.offsets), len(page.counts)) < coding.pieces:
         raise StackError(
             f"{page.path.name}: it lists {min(len(page.offsets), len(page.counts))} of the {coding.pieces} strips or "
@@ -210,7 +212,7 @@ def _read_pieces(
         return part
 
     def place(number: int) -> None:
-        data = _piece(files, page, number, announced or coding.sparse)
+        data = _piece(files, page, coding, number, announced or coding.sparse)
         decoded, at, shape = _decoded(coding, page, data, number)
         top, left = max(at[2], rows.start), max(at[3], columns.start)
         bottom, right = min(at[2] + shape[1], rows.stop), min(at[3] + shape[2], columns.stop)
@@ -241,8 +243,11 @@ def _pieces_in(coding: Coding, sample: int, depth: int, rows: slice, columns: sl
             yield (plane * down + row) * across + column
 
 
-def _piece(files: OpenFiles, page: Page, number: int, announced: bool) -> bytes | None:
+def _piece(files: OpenFiles, page: Page, coding: Coding, number: int, announced: bool) -> bytes | None:
     offset, count = page.offsets[number], page.counts[number]
+    size = math.prod(coding.piece) * coding.shape[4] * coding.dtype.itemsize
+    if count and size > _LARGE and size > _HIGHEST_RATIO * count:
+        raise _too_little(coding, count, page.path.name)
     if offset and count:
         return files.read(page.path, offset, count)
     if announced:

@@ -75,6 +75,16 @@ def test_a_photo_cut_short_is_an_error(tmp_path):
             open_stack(tmp_path / name).numpy()
 
 
+def test_a_damaged_16_bit_png_is_an_error(tmp_path):
+    import imagecodecs
+
+    data = bytearray(imagecodecs.png_encode(RNG.integers(0, 65536, (40, 50)).astype(np.uint16)))
+    data[len(data) // 2] ^= 255
+    (tmp_path / "deep.png").write_bytes(data)
+    with pytest.raises(StackError, match="damaged"):
+        open_stack(tmp_path / "deep.png").numpy()
+
+
 def test_a_photo_that_claims_too_much_is_refused(tmp_path):
     Image.new("L", (8, 8)).save(tmp_path / "bomb.png")
     data = bytearray((tmp_path / "bomb.png").read_bytes())
