@@ -66,7 +66,7 @@ def _simulated_part(report: Report, data: Path) -> None:
         "own noise). Their darkest percentile became 0, and the nuclei (8 bit) were multiplied by 10. Ratio "
         "estimated / true; the variance is that at the median level. The estimator is not told the "
         "offset. With an offset of 0 the file cuts off half of the noise of "
-        "the dark background, about a photon there: the one row where that shows."
+        "the dark background, which is about a photon there: the hardest row."
     )
     rows = []
     for name, sigma, images in CASES:

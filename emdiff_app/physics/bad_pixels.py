@@ -17,7 +17,9 @@ from .noise import NoiseSpec
 __all__ = ["BadPixels", "find_bad_pixels"]
 
 PLANES = 16
-STRIP = 1 << 21
+PIXELS = 1 << 25
+"""Of large planes fewer are looked at, up to this many pixels, but at least 4."""
+STRIP = 1 << 20
 """Pixels that are looked at in one go."""
 BEYOND = 6.0
 """Standard errors by which a pixel must leave its neighbours."""
@@ -27,7 +29,15 @@ through a lens never does: a point image raises four neighbours to at least a qu
 SPIKE = 10.0
 """Photons that may come together in one pixel by chance even where there is hardly any light (an upper bound for
 the Poisson tail at the same odds as `BEYOND`, with room for the excess noise of electron multiplication)."""
+NETWORK = (
+    *((0, 2), (1, 3), (4, 6), (5, 7)),
+    *((0, 4), (1, 5), (2, 6), (3, 7)),
+    *((0, 1), (2, 3), (4, 5), (6, 7)),
+    *((2, 4), (3, 5), (1, 4), (3, 6)),
+    *((1, 2), (3, 4), (5, 6)),
+)
 Mask = NDArray[np.bool_]
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -72,7 +82,8 @@ def find_bad_pixels(stack: Stack, noise: NoiseSpec | NoiseEstimate | None = None
     found = noise if noise is not None else estimate_noise(stack)
     model = found.model if isinstance(found, NoiseEstimate) else found
     indices = list(stack.plane_indices())
-    chosen = np.unique(np.linspace(0, len(indices) - 1, min(PLANES, len(indices))).round().astype(int))
+    count = min(PLANES, len(indices), max(4, PIXELS // max(1, int(np.prod(stack.plane_shape)))))
+    chosen = np.unique(np.linspace(0, len(indices) - 1, count).round().astype(int))
     full = _full_well(stack)
     rows, columns = stack.plane_shape[:2]
     dead, hot = np.zeros((rows, columns), bool), np.zeros((rows, columns), bool)
@@ -88,7 +99,7 @@ def find_bad_pixels(stack: Stack, noise: NoiseSpec | NoiseEstimate | None = None
             if full is not None:
                 saturated += int((strip[core] >= full).sum())
             for flat in [strip] if strip.ndim == 2 else [strip[..., s] for s in range(strip.shape[-1])]:
-                tally.add(flat.astype(np.float64), model, np.inf if full is None else full)
+                tally.add(flat.astype(np.float32), model, np.inf if full is None else full)
         dead[start:stop], hot[start:stop] = (mask[core] for mask in tally.verdict())
     pixels = len(chosen) * int(np.prod(stack.plane_shape))
     return BadPixels(dead, hot, full, saturated, saturated / max(pixels, 1), len(chosen))
@@ -115,17 +126,20 @@ class _Tally:
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.count = 0
-        self.off, self.second_high, self.second_low, self.spike = (np.zeros(shape) for _ in range(4))
-        self.high, self.low = (np.zeros(shape, int) for _ in range(2))
-        self.first: NDArray[np.float64] | None = None
+        self.off, self.second_high, self.second_low, self.spike = (
+            np.zeros(shape, np.float32) for _ in range(4)
+        )
+        self.high, self.low = (np.zeros(shape, np.int16) for _ in range(2))
+        self.first: Floats | None = None
         self.same = np.ones(shape, bool)
-        self.restless = np.zeros(shape, int)
+        self.restless = np.zeros(shape, np.int16)
 
-    def add(self, plane: NDArray[np.float64], model: NoiseSpec, ceiling: float) -> None:
+    def add(self, plane: Floats, model: NoiseSpec, ceiling: float) -> None:
         """Add how far each pixel lies off the ring about its neighbours, in standard deviations."""
         plane = np.where(np.isfinite(plane), plane, np.nanmedian(plane) if np.isfinite(plane).any() else 0.0)
-        around = np.sort(_at_distance(plane, 1), axis=0)
-        middle = np.median(_at_distance(plane, 2), axis=0)
+        around = _sorted(_at_distance(plane, 1))
+        ring = _sorted(_at_distance(plane, 2))
+        middle = (ring[3] + ring[4]) / 2
         sigma = np.sqrt(np.maximum(model.variance(middle), 1e-30))
         spike = SPIKE * getattr(model, "gain", 0.0) / sigma
         # One plane must not decide alone (a cosmic ray), and a full well says nothing about its neighbours.
@@ -154,16 +168,23 @@ class _Tally:
         dead &= -off > ISOLATED * np.maximum(self.second_low / n - usual, error)
         if n >= 6:
             # A whole patch that never changes was masked or padded; the camera is not to blame.
-            alone = _at_distance(self.same.astype(float), 1).sum(axis=0) <= 2
+            alone = sum(_at_distance(self.same.astype(np.float32), 1)) <= 2
             stuck = self.same & alone & (self.restless >= 0.8 * n)
             hot |= stuck & (off > 0)
             dead |= stuck & (off <= 0)
         return dead & ~hot, hot
 
 
-def _at_distance(plane: NDArray[np.float64], d: int) -> NDArray[np.float64]:
+def _at_distance(plane: Floats, d: int) -> list[Floats]:
     """The eight pixels `d` away in rows, columns and diagonals, the border mirrored."""
     wide = np.pad(plane, d, mode="reflect" if min(plane.shape) > d else "edge")
     rows, columns = plane.shape
     steps = [(y, x) for y in (0, d, 2 * d) for x in (0, d, 2 * d) if (y, x) != (d, d)]
-    return np.stack([wide[y : y + rows, x : x + columns] for y, x in steps])
+    return [wide[y : y + rows, x : x + columns] for y, x in steps]
+
+
+def _sorted(eight: list[Floats]) -> list[Floats]:
+    """Eight images sorted pixel by pixel: a sorting network, ten times as fast as `np.sort` along a short axis."""
+    for i, j in NETWORK:
+        eight[i], eight[j] = np.minimum(eight[i], eight[j]), np.maximum(eight[i], eight[j])
+    return eight

@@ -53,6 +53,10 @@ class NoiseEstimate(BaseModel):
         """Whether every image has an estimate of its own."""
         return bool(self.parts)
 
+    def model_for(self, index: tuple[int, ...]) -> NoiseSpec:
+        """The noise of one plane: its own where images were measured one by one."""
+        return next((part.model for part in self.parts if part.index == tuple(index)), self.model)
+
     def imaging_model(self) -> dict[str, Any]:
         """The imaging model "nothing but this noise", as `--model` reads it."""
         return {"operator": [], "noise": self.model.model_dump()}

@@ -16,6 +16,8 @@ OUTLIER = 0.999
 FLATTEST = 0.25
 """Where every block of a level is textured, this share of them, the least textured, is used."""
 GROUPS = 24
+AT_FLOOR, AT_CEILING = 0.05, 0.02
+"""Shares of pixels at the ends of the data above which a level counts as clipped."""
 
 
 @dataclass(frozen=True)
@@ -65,16 +67,16 @@ def fit_line(blocks: Blocks, *, flat: bool = False, rounds: int = 12) -> Line:
     return Line(slope, intercept, covariance, used)
 
 
-def without_clipping(blocks: Blocks, tolerated: float = 0.02) -> Blocks:
+def without_clipping(blocks: Blocks) -> Blocks:
     """Leave out the levels where noise runs into the floor or the ceiling of the data.
 
     Whole levels, not only the blocks that were hit: keeping the luckier blocks of a clipped level would
-    make its noise look smaller.
+    make its noise look smaller. Few pixels at the floor do little harm, and may be true zeros.
     """
     order = np.argsort(blocks.level)
     keep = np.ones(len(blocks), bool)
     for part in np.array_split(order, max(1, min(64, len(order) // 16))):
-        if blocks.at_floor[part].mean() > tolerated or blocks.at_ceiling[part].mean() > tolerated:
+        if blocks.at_floor[part].mean() > AT_FLOOR or blocks.at_ceiling[part].mean() > AT_CEILING:
             keep[part] = False
     return blocks.where(keep & (blocks.at_ceiling == 0))
 

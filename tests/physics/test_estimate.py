@@ -94,7 +94,7 @@ def test_images_stretched_on_their_own_are_measured_one_by_one():
     assert "stretched" in found.caveats[0]
     for part, width in zip(found.parts, (high - low).ravel(), strict=True):
         assert part.model.gain == pytest.approx(4.0 * 255 / width, rel=0.2)
-        assert part.index is not None
+        assert found.model_for(part.index) == part.model
 
 
 def test_images_scaled_differently_in_floats_are_noticed_by_their_noise():
