@@ -1,5 +1,6 @@
 """Starting the standalone window."""
 
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,9 +20,13 @@ def run_app(stacks: Sequence[Path] = (), example: bool = False) -> int:
     from napari.qt import get_qapp
 
     app = get_qapp(app_name="EMDiff", app_version=__version__, org_name="EMDiff", app_id="emdiff.window")
+    from .mishaps import Mishaps
     from .window import MainWindow
 
     window = MainWindow()
+    sys.excepthook = Mishaps(window.session, sys.excepthook)
+    # Ctrl-C ends the window at once, as in any program; a worker goes on and its run can be opened again.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     window.show()
     window.open_paths(stacks)
     if example:

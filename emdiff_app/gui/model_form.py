@@ -54,7 +54,6 @@ class ModelForm:
     noise: Noise | None = None
     blur: Blur | None = None
     other: tuple[str, ...] = ()  # operators as JSON, applied after the blur
-    folder: Path | None = None  # where relative paths in them start
 
     def as_json(self) -> dict[str, Any]:
         operator = [self.blur.as_json()] if self.blur else []
@@ -63,15 +62,18 @@ class ModelForm:
 
     def imaging_model(self) -> ImagingModel:
         """The model for the engine; a wrong field is refused in words."""
-        return ImagingModel.parse(self.as_json(), name="What went wrong").located(self.folder)
+        return ImagingModel.parse(self.as_json(), name="What went wrong")
 
     @classmethod
     def of(cls, model: ImagingModel, folder: Path | None = None) -> ModelForm:
-        """The form that stands for `model`; what has no field is kept as it is."""
+        """The form that stands for `model`; what has no field is kept as it is.
+
+        Relative paths in it start at `folder`; they are made absolute, because the model moves into a run.
+        """
         data = json.loads(model.to_json())
-        form = cls(noise=_noise(data["noise"]), folder=folder)
+        form = cls(noise=_noise(data["noise"]))
         other: list[str] = []
-        for step in data.get("operator", []):
+        for step in (_anchored(step, folder) for step in data.get("operator", [])):
             blur = _blur(step)
             if blur and form.blur is None and not other:
                 form = replace(form, blur=blur)
@@ -86,6 +88,17 @@ class ModelForm:
     def other_words(self) -> str:
         """The kept operators by name, to show that they are there."""
         return ", ".join(json.loads(step)["kind"].replace("-", " ") for step in self.other)
+
+
+def _anchored(step: dict[str, Any], folder: Path | None) -> dict[str, Any]:
+    return {
+        key: _anchored(value, folder)
+        if isinstance(value, dict)
+        else str(folder / value)
+        if folder and key == "path" and isinstance(value, str)
+        else value
+        for key, value in step.items()
+    }
 
 
 def _noise(data: dict[str, Any]) -> Noise:

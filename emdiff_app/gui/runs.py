@@ -1,8 +1,10 @@
 """From what the window holds to a run folder, and to the same thing as a command line."""
 
+import hashlib
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -11,14 +13,15 @@ from typing import Any
 
 from platformdirs import user_data_path
 
-from emdiff_app.errors import EMDiffError, RunError
+from emdiff_app.errors import EMDiffError, PriorError, RunError
 from emdiff_app.images import save_stack
+from emdiff_app.images.atomic import replacing
 from emdiff_app.learning import PRESETS, Preset, Recipe, RunFolder
 from emdiff_app.physics import ImagingModel
 
 from .host import ImageRef
 
-__all__ = ["default_runs", "learn_line", "make_run", "new_folder", "restore_line"]
+__all__ = ["copy_prior", "default_runs", "keep_model", "learn_line", "make_run", "new_folder", "restore_line"]
 
 
 def default_runs() -> Path:
@@ -74,28 +77,50 @@ def make_run(
     return run
 
 
-def learn_line(images: Sequence[ImageRef], model: Path, preset: Preset, out: Path) -> str:
+def copy_prior(prior: Path, path: Path) -> None:
+    """A copy that appears whole or not at all."""
+    with replacing(path, overwrite=True, error=PriorError) as temporary:
+        shutil.copyfile(prior, temporary)
+
+
+def keep_model(runs: Path, model: ImagingModel) -> Path:
+    """The model as a file that a command can name; the same model is the same file."""
+    text = model.to_json()
+    path = runs / "models" / f"{hashlib.sha256(text.encode()).hexdigest()[:12]}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    model.write(path)
+    return path
+
+
+def learn_line(images: Sequence[ImageRef], model: Path, preset: Preset) -> str:
     """`emdiff learn ...` that does what Start learning would."""
-    return _line(["learn", *_files(images), "--model", str(model), "--out", str(out), "--preset", preset])
+    return _line(["learn", *_files(images), "--model", str(model), "--out", "run", "--preset", preset])
 
 
-def restore_line(image: ImageRef, prior: Path, model: Path, out: Path, samples: int, spread: bool) -> str:
+def restore_line(image: ImageRef, prior: Path, model: Path, samples: int) -> str:
     """`emdiff restore ...` that does what Restore would."""
-    write = "mean,spread" if spread else "mean"
-    words = ["restore", *_files([image]), "--prior", str(prior), "--model", str(model), "--out", str(out)]
-    return _line([*words, "--samples", str(samples), "--write", write])
+    words = ["restore", *_files([image]), "--prior", str(prior), "--model", str(model), "--out", "restored"]
+    return _line([*words, "--samples", str(samples)])
 
 
 def _files(images: Sequence[ImageRef]) -> list[str]:
+    """The files of the images, and their channel where the files hold several."""
     if not images:
         raise EMDiffError("No image is chosen, so there is no command to copy; choose one under Images.")
-    missing = [image.name for image in images if image.file is None or image.channel is not None]
+    missing = [image.name for image in images if image.file is None]
     if missing:
         raise EMDiffError(
             f"{missing[0]} is not a file by itself, so no command can name it; nothing was copied. Save it "
             "as a file and open that."
         )
-    return [str(image.file) for image in images]
+    channels = {image.channel for image in images}
+    if len(channels) > 1:
+        raise EMDiffError(
+            "The ticked images are different channels, which one command cannot name; nothing was copied. "
+            "Tick images of one channel."
+        )
+    (channel,) = channels
+    return [*(str(image.file) for image in images), *([] if channel is None else ["--channel", str(channel)])]
 
 
 def _line(words: Sequence[str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,7 +17,7 @@ from emdiff_app.physics import ImagingModel
 from emdiff_app.resources import resource_path
 
 from . import runs
-from .host import Host, ImageRef, Message, Offer, Result
+from .host import Host, ImageRef, Message, Offer
 from .jobs import (
     JobState,
     LearningJob,
@@ -30,6 +29,7 @@ from .jobs import (
     Tasks,
 )
 from .model_form import ModelForm
+from .restoration import Restored, RestoreTask
 
 __all__ = ["Session"]
 
@@ -64,6 +64,7 @@ class Session:
         self.tasks = Tasks(self.mailbox)
         self._closed = False
         self.host.images_changed.connect(self.look_at_images)
+        self.events.message.connect(self._pass_on)
         self.look_at_images()
 
     # images ----------------------------------------------------------------------------------
@@ -209,45 +210,22 @@ class Session:
         self.prior = path
 
     def restore(self) -> None:
-        image, prior, samples = self.image(self.to_restore), self.prior, self.samples
+        image, prior = self.image(self.to_restore), self.prior
         if image is None or prior is None:
             lacking = "image to restore" if image is None else "prior to restore it with"
             self.tell(f"There is no {lacking} yet; nothing was started. Choose one.", "warning")
             return
-        form, seeing_spread = self.form, self.spread
-
-        def work(on_progress: Any, should_stop: Any) -> Any:
-            from emdiff_app.restoring import restore  # brings torch with it
-
-            return (
-                image,
-                seeing_spread,
-                restore(
-                    image.stack,
-                    prior,
-                    form.imaging_model() if form.noise else None,
-                    samples=samples,
-                    device=self.device,
-                    on_progress=on_progress,
-                    should_stop=should_stop,
-                ),
-            )
-
         self.message = None
-        self.restoring_job.start(work)
+        self.restoring_job.start(RestoreTask(image, prior, self.form, self.samples, self.device, self.spread))
 
     def cancel_restoring(self) -> None:
         self.restoring_job.stop()
 
-    def _show_restored(self, result: tuple[ImageRef, bool, Any]) -> None:
-        image, seeing_spread, done = result
-        restored = done.mean.with_(name=f"{image.name} restored")
-        if seeing_spread and done.spread is not None:
-            spread = done.spread.with_(name=f"{image.name} uncertainty")
-            self.host.add_result(Result(spread, image.key, "uncertainty"))
-        self.host.add_result(Result(restored, image.key, "restored"))
-        if done.sentences:
-            self.tell(" ".join(done.sentences))
+    def _show_restored(self, restored: Restored) -> None:
+        for result in restored.results:
+            self.host.add_result(result)
+        if restored.sentences:
+            self.tell(" ".join(restored.sentences))
 
     def save_image(self, key: str, path: Path) -> None:
         """Write an image with its pixel size and axes."""
@@ -266,19 +244,17 @@ class Session:
         if prior is not None:
             self._task(
                 f"Exporting {path.name}",
-                lambda: shutil.copyfile(prior, path),
+                lambda: runs.copy_prior(prior, path),
                 lambda _: self.tell(f"Exported the prior to {path}."),
             )
 
     def command_line(self) -> str:
         """What the window would do now, for a terminal: restore if there is a prior, else learn."""
-        model = self.runs_folder / "model.json"
-        model.parent.mkdir(parents=True, exist_ok=True)
-        self.form.imaging_model().write(model)
         image = self.image(self.to_restore)
+        model = runs.keep_model(self.runs_folder, self.form.imaging_model())
         if self.prior and image:
-            return runs.restore_line(image, self.prior, model, Path("restored"), self.samples, self.spread)
-        return runs.learn_line(self.learn_from, model, self.preset, Path("run"))
+            return runs.restore_line(image, self.prior, model, self.samples)
+        return runs.learn_line(self.learn_from, model, self.preset)
 
     # news ------------------------------------------------------------------------------------
 
@@ -311,8 +287,12 @@ class Session:
         elif status.failure:
             self.tell(status.failure, "error" if status.state is JobState.FAILED else "info")
 
-    def tell(self, text: str, level: str = "info") -> None:
-        self.message = Message(text, level)
+    def tell(self, text: str, level: str = "info", details: str = "") -> None:
+        self.message = Message(text, level, details=details)
+
+    def _pass_on(self, message: Message | None) -> None:
+        if message is not None:
+            self.host.say(message)
 
     def _task(self, words: str, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
         self.working = f"{words}..."

@@ -10,6 +10,7 @@ from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QAbstractButton, QMessageBox
 
 from emdiff_app.app.leaving import Leaving, ask_leaving
+from emdiff_app.app.mishaps import Mishaps
 from emdiff_app.app.window import MainWindow
 from emdiff_app.gui.jobs import JobState
 from emdiff_app.images import open_stack
@@ -165,3 +166,15 @@ def test_without_a_screen_it_says_so(monkeypatch):
     done = subprocess.run([sys.executable, "-m", "emdiff_app.cli", "app"], capture_output=True, text=True)
     assert done.returncode == 2
     assert "no screen" in done.stderr
+
+
+def test_a_mistake_of_ours_is_said_in_the_window_with_the_traceback_in_the_details(window):
+    told = []
+    try:
+        raise ZeroDivisionError("oh")
+    except ZeroDivisionError as error:
+        Mishaps(window.session, lambda *args: told.append(args))(type(error), error, error.__traceback__)
+    assert len(told) == 1
+    assert "Traceback" not in window.steps.messages.words.text()
+    assert "ZeroDivisionError" in window.steps.messages.words.text()
+    assert "Traceback" in window.session.message.details

@@ -54,3 +54,12 @@ def test_a_measured_noise_leaves_the_blur_alone():
 def test_a_wrong_field_is_refused_in_words():
     with pytest.raises(EMDiffError, match="na"):
         ModelForm(Noise(), Blur("microscope", na=-1.0)).imaging_model()
+
+
+def test_files_that_a_model_names_are_found_from_anywhere(tmp_path):
+    mask = {"kind": "mask", "pattern": "image", "path": "dead.tif"}
+    psf = {"kind": "blur", "psf": {"kind": "image", "path": str(tmp_path / "elsewhere" / "psf.tif")}}
+    model = ImagingModel.parse({"operator": [psf, mask], "noise": {"kind": "gaussian", "sigma": 1}})
+    blur, missing = ModelForm.of(model, tmp_path).imaging_model().operator
+    assert missing.path == str(tmp_path / "dead.tif")
+    assert blur.psf.path == str(tmp_path / "elsewhere" / "psf.tif")

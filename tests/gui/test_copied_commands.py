@@ -1,0 +1,57 @@
+"""What "Copy as command" gives is understood by the command line of this very version."""
+
+import dataclasses
+import shlex
+
+import pytest
+import typer
+
+from emdiff_app.cli._main import build
+from emdiff_app.errors import EMDiffError
+from emdiff_app.gui.model_form import Blur, ModelForm, Noise
+from emdiff_app.physics import ImagingModel
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "a file.tif"
+    path.write_bytes(b"")
+    return path
+
+
+def parsed(line):
+    """The options of the line as the command would see them."""
+    program, name, *words = shlex.split(line)
+    assert program == "emdiff"
+    command = typer.main.get_command(build()).commands[name]
+    return name, command.make_context(name, words).params
+
+
+@pytest.mark.parametrize("prior", [False, True])
+@pytest.mark.parametrize("channel", [None, 1])
+def test_the_command_line_understands_it(session, host, file, prior, channel):
+    host.add(source=file)
+    host.refs[0] = dataclasses.replace(host.refs[0], channel=channel)
+    session.look_at_images()
+    session.form = ModelForm(Noise(100, 2, 1), Blur(fwhm_um=0.3))
+    session.prior = file if prior else None
+    name, seen = parsed(session.command_line())
+    assert name == ("restore" if prior else "learn")
+    assert [str(stack) for stack in seen["stacks"]] == [str(file)]
+    assert seen["channel"] in (channel, str(channel) if channel is not None else None)
+    assert ImagingModel.read(seen["model"]).to_json() == session.form.imaging_model().to_json()
+
+
+def test_an_image_that_is_no_file_cannot_be_named(session, host):
+    host.add("painted")
+    with pytest.raises(EMDiffError, match="painted is not a file"):
+        session.command_line()
+
+
+def test_channels_that_differ_cannot_be_named_together(session, host, file):
+    for channel in (0, 1):
+        host.add(source=file)
+        host.refs[channel] = dataclasses.replace(host.refs[channel], channel=channel)
+    session.look_at_images()
+    with pytest.raises(EMDiffError, match="different channels"):
+        session.command_line()
