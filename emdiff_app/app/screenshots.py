@@ -18,7 +18,7 @@ from .window import MainWindow
 
 __all__ = ["take_screenshots"]
 
-SHORT = {"rounds": 3, "crops": 64, "first_steps": 120, "steps": 60, "sampler_steps": 10}
+SHORT = {"rounds": 3, "crops": 48, "crop": 48, "first_steps": 120, "steps": 60, "sampler_steps": 10}
 
 
 def take_screenshots(folder: Path, limit_s: float = 1800.0) -> list[Path]:

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from emdiff_app.gui import LayersHost, Session, Steps, Views
 from emdiff_app.gui.drops import dropped_paths
+from emdiff_app.gui.jobs import LearningStatus
 
 from .canvas import Canvas
 from .leaving import Leaving, ask_leaving
@@ -54,6 +55,8 @@ class MainWindow(QMainWindow):
             self._dock("Layers", self.canvas.layers, left),
             self._dock("Progress", self.views, below),
         ]
+        self.docks[-1].hide()  # until there is a run to look at
+        self.session.events.learning.connect(self._show_progress)
         fill_menus(self)
         self.statusBar()
         self.canvas.model.events.status.connect(self._show_status)
@@ -68,6 +71,11 @@ class MainWindow(QMainWindow):
         dock.setAccessibleName(title)
         self.addDockWidget(area, dock)
         return dock
+
+    def _show_progress(self, new: LearningStatus, old: LearningStatus) -> None:
+        """Once for each run; who closes the dock during a run is not asked again."""
+        if new.run != old.run:
+            self.docks[-1].show()
 
     def _show_status(self) -> None:
         status = self.canvas.model.status

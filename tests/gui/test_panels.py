@@ -77,6 +77,8 @@ def test_typing_the_model_and_having_it_measured(dock, session, host, click, qtb
     host.add()
     panel = dock.steps.model
     assert "not known yet" in panel.noise.text()
+    assert not panel.gain.isVisible()
+    click(panel.type)
     qtbot.waitUntil(dock.isActiveWindow)
     panel.gain.setFocus()
     panel.gain.selectAll()
@@ -87,6 +89,11 @@ def test_typing_the_model_and_having_it_measured(dock, session, host, click, qtb
     click(panel.blur)
     assert session.form.blur.kind == "gaussian"
     assert panel.fwhm.isVisible()
+    panel.fwhm.setValue(0.33)
+    click(panel.blur)
+    assert session.form.blur is None
+    click(panel.blur)
+    assert session.form.blur.fwhm_um == 0.33
     panel.kind.setCurrentIndex(1)
     assert session.form.blur.kind == "microscope"
     assert panel.na.isVisible()

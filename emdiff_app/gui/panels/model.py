@@ -28,6 +28,7 @@ class ModelPanel(Section):
         self.estimate = button(
             "Estimate for me", session.estimate, "Measure the noise on the first ticked image."
         )
+        self.type = button("Type it in", self._known, "From the data sheet or a calibration of the camera.")
         self.load = button("Load model...", self._load, "Read an imaging model from a JSON file.")
         self.blur = named(QCheckBox("Blur"), "Blur", "The optics or the focus smeared the image.")
         self.kind = named(QComboBox(), "Kind of blur")
@@ -41,6 +42,8 @@ class ModelPanel(Section):
         )
         self.other = text(name="Further steps of the model")
         self._lay_out()
+        self._showing = True
+        self._fill_blur(Blur())
         self.blur.toggled.connect(self._typed)
         self.kind.currentIndexChanged.connect(self._typed)
         session.events.form.connect(self._show)
@@ -60,11 +63,13 @@ class ModelPanel(Section):
 
     def _lay_out(self) -> None:
         self.body.addWidget(self.noise)
-        noise = QFormLayout()
+        self.numbers = QWidget()
+        noise = QFormLayout(self.numbers)
+        noise.setContentsMargins(0, 0, 0, 0)
         for title, box in (("Offset", self.offset), ("Gain", self.gain), ("Read noise", self.read)):
             noise.addRow(title, box)
-        self.body.addLayout(noise)
-        self.body.addLayout(line(self.estimate, self.load))
+        self.body.addWidget(self.numbers)
+        self.body.addLayout(line(self.estimate, self.type, self.load))
         self.body.addLayout(line(self.blur, self.kind))
         self.fields = QWidget()
         blur = QFormLayout(self.fields)
@@ -78,6 +83,9 @@ class ModelPanel(Section):
         self.blur_form = blur
         self.body.addWidget(self.fields)
         self.body.addWidget(self.other)
+
+    def _known(self) -> None:
+        self.session.form = replace(self.session.form, noise=Noise())
 
     def _load(self) -> None:
         for path in self.session.host.ask_files("Load an imaging model", "Imaging model (*.json)")[:1]:
@@ -93,8 +101,10 @@ class ModelPanel(Section):
         self.session.form = replace(self.session.form, noise=noise, blur=self._blur())
 
     def _blur(self) -> Blur | None:
-        if not self.blur.isChecked():
-            return None
+        return self._typed_blur() if self.blur.isChecked() else None
+
+    def _typed_blur(self) -> Blur:
+        """What the fields say, even while the blur is off: it is not forgotten."""
         return Blur(
             self.kind.currentData(),
             self.fwhm.value(),
@@ -106,23 +116,25 @@ class ModelPanel(Section):
     def _show(self) -> None:
         form: ModelForm = self.session.form
         self._showing = True
-        noise, blur = form.noise or Noise(), form.blur or Blur()
-        values = (
+        noise = form.noise or Noise()
+        for box, value in (
             (self.offset, noise.offset),
             (self.gain, noise.gain),
             (self.read, noise.read_noise),
-            (self.fwhm, blur.fwhm_um),
-            (self.na, blur.na),
-            (self.wavelength, blur.wavelength_nm),
-            (self.index, blur.index),
-        )
-        for box, value in values:
+        ):
             box.setValue(value)
         if form.blur is not None:
-            self.kind.setCurrentIndex(self.kind.findData(blur.kind))
+            self._fill_blur(form.blur)
         self.blur.setChecked(form.blur is not None)
         self._showing = False
         self._show_words(form)
+
+    def _fill_blur(self, blur: Blur) -> None:
+        self.kind.setCurrentIndex(self.kind.findData(blur.kind))
+        self.fwhm.setValue(blur.fwhm_um)
+        self.na.setValue(blur.na)
+        self.wavelength.setValue(blur.wavelength_nm)
+        self.index.setValue(blur.index)
 
     def _show_words(self, form: ModelForm) -> None:
         self.noise.setText(
@@ -130,6 +142,8 @@ class ModelPanel(Section):
             if form.noise
             else "Noise: not known yet; it is measured when learning starts."
         )
+        self.numbers.setVisible(form.noise is not None)
+        self.type.setVisible(form.noise is None)
         self.kind.setEnabled(form.blur is not None)
         self.fields.setVisible(form.blur is not None)
         for kind, boxes in self.rows.items():
