@@ -120,6 +120,11 @@ def _apart(stack: Stack, whole: NoiseEstimate, why: str, offset: float | None, s
 
 def _estimate(name: str, sample: Sample, offset: float | None) -> NoiseEstimate:
     """From measured blocks to a model, in the order: clipping, line, kind of noise, caveats."""
+    if len(sample.blocks) < LEAST_BLOCKS:
+        raise PhysicsError(
+            f"{name}: too few pixels to measure noise on ({len(sample.blocks)} blocks of 8x8, "
+            f"{LEAST_BLOCKS} are needed); nothing was changed. Use larger or more images, or state the noise with --model."
+        )
     caveats = list(sample.caveats)
     lively = sample.blocks.where(sample.blocks.alive)  # constant ones were masked, padded or clipped
     if len(lively) < LEAST_BLOCKS <= len(sample.blocks):
@@ -130,11 +135,6 @@ def _estimate(name: str, sample: Sample, offset: float | None) -> NoiseEstimate:
         caveats.append(
             "Nearly everywhere some pixels lie at the lowest or highest value the file can hold, which hides a part "
             "of the noise; it is probably under-estimated."
-        )
-    if len(blocks) < LEAST_BLOCKS:
-        raise PhysicsError(
-            f"{name}: too few pixels to measure noise on ({len(blocks)} blocks of 8x8, {LEAST_BLOCKS} are needed); "
-            "nothing was changed. Use larger or more images, or state the noise with --model."
         )
     line = fit_line(blocks)
     median = sample.median

@@ -96,7 +96,7 @@ def measure_blocks(
     fine, middle = _bases(repeat is not None)
     # The variance is that of the pixels as the coefficients weigh them, and so must the level be.
     weight = (fine**2).mean(axis=1)
-    level = pixels.reshape(len(pixels), -1, BLOCK**2).mean(axis=1) @ weight
+    level = pixels.reshape(len(pixels), pixels.shape[1] // BLOCK**2, BLOCK**2).mean(axis=1) @ weight
     detail = first[good] - level[:, None]
     if repeat is not None:
         detail = (pixels[:, : BLOCK**2] - pixels[:, BLOCK**2 :]) / np.sqrt(2)
@@ -114,6 +114,8 @@ def measure_blocks(
 
 def _cut(plane: NDArray[Any], stride: int) -> Floats:
     """The blocks as rows of 64 pixels."""
+    if min(plane.shape) < BLOCK:
+        return np.empty((0, BLOCK**2))
     windows = np.lib.stride_tricks.sliding_window_view(plane, (BLOCK, BLOCK))[::stride, ::stride]
     return windows.reshape(-1, BLOCK**2).astype(np.float64)
 

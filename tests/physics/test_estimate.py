@@ -153,8 +153,9 @@ def test_no_noise_is_said_and_constant_borders_are_left_out():
 
 
 def test_too_few_pixels_and_no_finite_ones_are_refused():
-    with pytest.raises(PhysicsError, match="too few pixels"):
-        estimate(np.random.default_rng(0).random((12, 12)), "YX")
+    for size in (1, 6, 12):
+        with pytest.raises(PhysicsError, match="too few pixels"):
+            estimate(np.random.default_rng(0).random((size, size)), "YX")
     with pytest.raises(PhysicsError, match="no finite pixels"):
         estimate(np.full((64, 64), np.nan), "YX")
 
