@@ -123,7 +123,8 @@ def _estimate(name: str, sample: Sample, offset: float | None) -> NoiseEstimate:
     if len(sample.blocks) < LEAST_BLOCKS:
         raise PhysicsError(
             f"{name}: too few pixels to measure noise on ({len(sample.blocks)} blocks of 8x8, "
-            f"{LEAST_BLOCKS} are needed); nothing was changed. Use larger or more images, or state the noise with --model."
+            f"{LEAST_BLOCKS} are needed); nothing was changed. Use larger or more images, or state the noise with "
+            "--model."
         )
     caveats = list(sample.caveats)
     lively = sample.blocks.where(sample.blocks.alive)  # constant ones were masked, padded or clipped
