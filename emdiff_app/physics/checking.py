@@ -12,6 +12,7 @@ from torch.nn.functional import pad
 from emdiff_app.errors import PhysicsError
 
 from .imaging import Imaging
+from .whiteness import whiteness
 
 __all__ = ["LAGS", "Agreement", "agreement", "on_domain"]
 
@@ -28,24 +29,12 @@ COVERED = 0.999
 
 @dataclass(frozen=True)
 class Agreement:
-    """Of the whitened residual `r = (y - A x) / sqrt(Var[y | x])`: its mean square, about 1, and its correlation
-    with itself at each of `LAGS` pixels along rows and columns, about 0. Sums are kept, so that planes add up."""
+    """Of the whitened residual `r = (y - A x) / sqrt(Var[y | x])` over so many pixels: its mean square, about 1, and
+    the correlation of pixels `LAGS` apart, about 0 (the mean of rows and columns)."""
 
     pixels: int
-    squares: float
-    products: tuple[float, ...]
-    pairs: tuple[int, ...]
-
-    @property
-    def chi2(self) -> float:
-        return self.squares / max(self.pixels, 1)
-
-    @property
-    def autocorrelation(self) -> tuple[float, ...]:
-        return tuple(
-            p / max(n, 1) / self.chi2 if self.squares else 0.0
-            for p, n in zip(self.products, self.pairs, strict=True)
-        )
+    chi2: float
+    autocorrelation: tuple[float, ...]
 
     @property
     def believable(self) -> bool:
@@ -84,17 +73,21 @@ class Agreement:
 
     @property
     def _coloured(self) -> bool:
-        chance = 5 / max(min(self.pairs, default=1), 1) ** 0.5
+        chance = 5 / max(self.pixels, 1) ** 0.5
         return abs(self._strongest) > max(COLOURED, chance)
 
     @classmethod
     def of_all(cls, parts: Sequence[Agreement]) -> Agreement:
-        """Several planes as one."""
+        """Several planes as one, each with the weight of its pixels."""
+        pixels = sum(p.pixels for p in parts)
+        share = [p.pixels / max(pixels, 1) for p in parts]
         return cls(
-            sum(p.pixels for p in parts),
-            sum(p.squares for p in parts),
-            tuple(sum(c) for c in zip(*(p.products for p in parts), strict=True)),
-            tuple(sum(c) for c in zip(*(p.pairs for p in parts), strict=True)),
+            pixels,
+            sum(w * p.chi2 for w, p in zip(share, parts, strict=True)),
+            tuple(
+                sum(w * p.autocorrelation[i] for w, p in zip(share, parts, strict=True))
+                for i in range(len(LAGS))
+            ),
         )
 
 
@@ -124,19 +117,13 @@ def agreement(imaging: Imaging, y: Tensor, x: Tensor, counted: Tensor | None = N
     """Compare recorded images y with x on the domain, over the observed pixels (of those that are `counted`)."""
     seen = torch.isfinite(y) if imaging.observed is None else torch.isfinite(y) & imaging.observed
     seen = (seen if counted is None else seen & counted).expand_as(y)
-    residual = torch.where(seen, imaging.residual(y, x), 0.0).double()
-    products, pairs = [], []
-    for lag in LAGS:
-        total, count = 0.0, 0
-        for axis in (-1, -2):
-            n = y.shape[axis] - lag
-            if n < 1:
-                continue
-            total += float((residual.narrow(axis, 0, n) * residual.narrow(axis, lag, n)).sum())
-            count += int((seen.narrow(axis, 0, n) & seen.narrow(axis, lag, n)).sum())
-        products.append(total)
-        pairs.append(count)
-    return Agreement(int(seen.sum()), float(residual.square().sum()), tuple(products), tuple(pairs))
+    residual = imaging.residual(y, x)
+    pixels = int(seen.sum())
+    chi2 = float(torch.where(seen, residual, 0.0).double().square().sum()) / max(pixels, 1)
+    along = whiteness(residual, observed=seen, lags=len(LAGS)).lags.values()
+    # Images narrower than a lag say nothing about it.
+    filled = [[values[i] if i < len(values) else 0.0 for values in along] for i in range(len(LAGS))]
+    return Agreement(pixels, chi2, tuple(sum(values) / len(values) for values in filled))
 
 
 def _repeated(image: Tensor, ends: Sequence[tuple[int, int]]) -> Tensor:
