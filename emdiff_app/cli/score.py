@@ -65,7 +65,7 @@ def _matched(result: str, truth: str) -> Iterator[tuple["Stack", "Stack"]]:
 
 def _files(path: str) -> list[Path]:
     """The image files of a folder or pattern in natural order; none for a single file or a Zarr."""
-    from emdiff_app.images.folder import image_files
+    from emdiff_app.images.folders import image_files
 
     where = Path(path)
     if where.is_file() or (where.is_dir() and any((where / n).exists() for n in (".zattrs", "zarr.json"))):

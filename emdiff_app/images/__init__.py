@@ -3,7 +3,7 @@
 from .arrays import stack_from_array
 from .content import Content, check_content
 from .open import open_stack
-from .save import Saved, save_stack
+from .saving import Saved, save_stack
 from .scale import IntensityScale
 from .stack import AXES, PixelSize, PlaneReader, Stack
 

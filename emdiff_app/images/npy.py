@@ -11,10 +11,9 @@ from emdiff_app.errors import StackError
 from .arrays import ArrayReader, unnamed_axes
 from .axes import map_axes
 from .overrides import PixelSizes, override
-from .save import Saving
 from .stack import Stack
 
-__all__ = ["open_npy", "write_npy"]
+__all__ = ["open_npy"]
 
 
 def open_npy(
@@ -45,17 +44,6 @@ def open_npy(
         warnings=mapped.warnings,
     )
     return override(stack, pixel_size, channel)
-
-
-def write_npy(saving: Saving, file: Path) -> None:
-    """The pixels alone, in the order of the stack's axes; everything else about them is lost."""
-    stack = saving.stack
-    # Written front to back rather than through a memory map, so that a full disk is an error and no crash.
-    with file.open("wb") as handle:
-        header = {"descr": saving.dtype.str, "fortran_order": False, "shape": stack.shape}
-        np.lib.format.write_array_header_2_0(handle, header)
-        for _, plane in saving.planes():
-            handle.write(np.ascontiguousarray(plane).data)
 
 
 def _mapped(path: Path) -> NDArray[Any]:

@@ -40,11 +40,11 @@ def open_stack(
                 from .ome_zarr import open_zarr
 
                 return open_zarr(where, **overrides)
-            from .folder import open_folder
+            from .folders import open_folder
 
             return open_folder(where, **overrides)
         if pattern:
-            from .folder import open_folder
+            from .folders import open_folder
 
             return open_folder(path, **overrides)
         return _open_file(where, series, overrides)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from emdiff_app.errors import StackError
 from emdiff_app.images import open_stack, save_stack
-from emdiff_app.images.folder_names import natural_key, parse_name
+from emdiff_app.images.folders.names import natural_key, parse_name
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_the_odd_file_is_named(series, shape, dtype):
 
 
 def test_the_odd_file_of_a_long_series_is_named_when_it_is_read(series, monkeypatch):
-    monkeypatch.setattr("emdiff_app.images.folder_planes._CHECKED_AT_ONCE", 2)
+    monkeypatch.setattr("emdiff_app.images.folders.planes._CHECKED_AT_ONCE", 2)
     write(series, "cell_w1_z2_t7.tif", 1, (6, 8))
     with open_stack(series) as stack, pytest.raises(StackError, match=r"cell_w1_z2_t7\.tif"):
         stack.plane((7, 0, 2))

@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import arrays
 from emdiff_app.errors import StackError
 from emdiff_app.images import PixelSize, open_stack, save_stack, stack_from_array
 from emdiff_app.images.atomic import replacing, write_bytes
-from emdiff_app.images.casting import Casting
+from emdiff_app.images.saving.casting import Casting
 
 ENDINGS = [".ome.tif", ".tif", ".zarr", ".npy"]
 
@@ -155,7 +155,7 @@ def test_a_unit_that_no_format_knows_is_refused(tmp_path):
 
 
 def test_more_than_a_classic_tiff_addresses_becomes_bigtiff(tmp_path, monkeypatch):
-    monkeypatch.setattr("emdiff_app.images.save_tiff._CLASSIC_LIMIT", 500)
+    monkeypatch.setattr("emdiff_app.images.saving.to_tiff._CLASSIC_LIMIT", 500)
     for name in ("a.ome.tif", "a.tif"):
         save_stack(restoration(), tmp_path / name)
         with tifffile.TiffFile(tmp_path / name) as file:

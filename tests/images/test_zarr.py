@@ -99,7 +99,7 @@ def test_missing_chunks_are_counted_and_said(image):
 
 def test_missing_chunks_of_an_image_too_large_to_count_are_said_when_read(image, monkeypatch):
     (image / "0/c/1/0/0").unlink()
-    monkeypatch.setattr("emdiff_app.images.ome_zarr.count_chunks", lambda *_: None)
+    monkeypatch.setattr("emdiff_app.images.ome_zarr.opening.count_chunks", lambda *_: None)
     with open_stack(image) as stack:
         stack.plane((0,))
         stack.region((1,), slice(16, 32), slice(0, 32))

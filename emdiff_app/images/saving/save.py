@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from emdiff_app.errors import StackError
 
-from .atomic import ensure_free, replacing
+from ..atomic import ensure_free, replacing
+from ..stack import Stack
 from .casting import Casting
-from .stack import Stack
 
 __all__ = ["COMPRESSIONS", "Saved", "Saving", "save_stack"]
 
@@ -23,13 +23,13 @@ COMPRESSIONS = ("none", "zlib", "zstd")
 
 # Endings with the module and function that writes them; the longest that fits is taken.
 _WRITERS = {
-    ".ome.tif": ("save_tiff", "write_ome_tiff"),
-    ".ome.tiff": ("save_tiff", "write_ome_tiff"),
-    ".tif": ("save_tiff", "write_tiff"),
-    ".tiff": ("save_tiff", "write_tiff"),
-    ".zarr": ("save_zarr", "write_ome_zarr"),
-    ".npy": ("npy", "write_npy"),
-    ".png": ("save_png", "write_png"),
+    ".ome.tif": ("to_tiff", "write_ome_tiff"),
+    ".ome.tiff": ("to_tiff", "write_ome_tiff"),
+    ".tif": ("to_tiff", "write_tiff"),
+    ".tiff": ("to_tiff", "write_tiff"),
+    ".zarr": ("to_zarr", "write_ome_zarr"),
+    ".npy": ("to_npy", "write_npy"),
+    ".png": ("to_png", "write_png"),
 }
 
 

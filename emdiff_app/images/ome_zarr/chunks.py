@@ -12,7 +12,7 @@ from itertools import product
 from math import prod
 from pathlib import Path
 
-from .ome_zarr_nodes import ArrayInfo, Folder
+from .nodes import ArrayInfo, Folder
 
 __all__ = ["chunks_total", "count_chunks", "missing_in"]
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from emdiff_app.errors import StackError
 
 from .jpeg_size import declared_size
+from .log import collected_messages
 from .open_files import OpenFiles
-from .tiff_log import collected_messages
 
 __all__ = ["Coding", "Page", "check_declared_size", "coding_of", "is_sparse", "page_of", "read_part"]
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from emdiff_app.errors import StackError
 
-from .axes import map_axes
-from .folder_names import PlaneName, natural_key, parse_name
-from .folder_planes import FolderReader, check_alike
-from .overrides import PixelSizes, override
-from .stack import AXES, Stack
+from ..axes import map_axes
+from ..overrides import PixelSizes, override
+from ..stack import AXES, Stack
+from .names import PlaneName, natural_key, parse_name
+from .planes import FolderReader, check_alike
 
 __all__ = ["image_files", "open_folder"]
 
@@ -38,7 +38,7 @@ def open_folder(
     when there is exactly one plane for every combination. A missing plane is an error, several images
     in one folder too; planes whose names say nothing are a plain series, in the order of their numbers.
     """
-    from .open import open_stack
+    from ..open import open_stack
 
     open_one = open_one or open_stack
     files = image_files(path)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from xml.etree import ElementTree
 
-from .stack import PixelSize
-from .units import to_seconds, to_um
+from ..stack import PixelSize
+from ..units import to_seconds, to_um
 
 __all__ = ["MOST_PLANES", "OmeBlock", "OmeImage", "OmeXml", "parse_ome"]
 

@@ -7,15 +7,15 @@ from typing import Any
 
 from emdiff_app.errors import StackError
 
-from .arrays import axis_letter, unnamed_axes
-from .axes import AxisMap, map_axes
-from .ome_zarr_chunks import chunks_total, count_chunks
-from .ome_zarr_find import Found, find_image
-from .ome_zarr_nodes import ArrayInfo, array_info
-from .ome_zarr_pixels import ZarrReader, open_array
-from .overrides import PixelSizes, override
-from .stack import PixelSize, Stack
-from .units import to_seconds, to_um
+from ..arrays import axis_letter, unnamed_axes
+from ..axes import AxisMap, map_axes
+from ..overrides import PixelSizes, override
+from ..stack import PixelSize, Stack
+from ..units import to_seconds, to_um
+from .chunks import chunks_total, count_chunks
+from .find import Found, find_image
+from .nodes import ArrayInfo, array_info
+from .pixels import ZarrReader, open_array
 
 __all__ = ["open_zarr"]
 

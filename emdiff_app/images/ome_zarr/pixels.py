@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from emdiff_app.errors import StackError
 
-from .ome_zarr_chunks import missing_in
-from .ome_zarr_nodes import ArrayInfo, Folder, Node
+from .chunks import missing_in
+from .nodes import ArrayInfo, Folder, Node
 
 __all__ = ["ZarrReader", "open_array"]
 

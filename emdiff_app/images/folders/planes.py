@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from emdiff_app.errors import StackError
 
-from .stack import Stack
+from ..stack import Stack
 
 __all__ = ["FolderReader", "check_alike"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from emdiff_app.errors import StackError
 
-from .ome_zarr_nodes import Folder, Node, children, inside, open_folder_of, read_node
+from .nodes import Folder, Node, children, inside, open_folder_of, read_node
 
 __all__ = ["Found", "find_image"]
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from emdiff_app.errors import StackError
 
+from .ifds import Chain
 from .ome_series import from_ome
 from .ome_xml import MOST_PLANES
-from .tiff_ifds import Chain
-from .tiff_series import Series, cut_hyperstack, from_tifffile
+from .series import Series, cut_hyperstack, from_tifffile
 
 __all__ = ["choose", "images_of"]
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from emdiff_app.errors import StackError
 
-from .tiff_pages import Coding, Page, check_declared_size
-from .tiff_series import Run, Series
+from .pages import Coding, Page, check_declared_size
+from .series import Run, Series
 
 __all__ = ["check_pages"]
 

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 from emdiff_app.errors import StackError
 
+from ..stack import PixelSize
+from .ifds import Chain
 from .ome_xml import MOST_PLANES
-from .stack import PixelSize
-from .tiff_ifds import Chain
-from .tiff_pages import Page, is_sparse, page_of
+from .pages import Page, is_sparse, page_of
 
 __all__ = ["Pages", "Run", "Series", "Table", "cut_hyperstack", "from_tifffile"]
 

@@ -8,11 +8,11 @@ from typing import Any
 
 from emdiff_app.errors import StackError
 
+from .ifds import Chain, walk
+from .log import collected_messages
 from .ome_xml import OmeImage, OmeXml, parse_ome
-from .tiff_ifds import Chain, walk
-from .tiff_log import collected_messages
-from .tiff_pages import Page, page_of
-from .tiff_series import Series
+from .pages import Page, page_of
+from .series import Series
 
 __all__ = ["files_named", "from_ome", "inside"]
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from emdiff_app.errors import StackError
 
-from .provenance import plain
+from ..provenance import plain
 from .save import Saving
 
 __all__ = ["write_ome_zarr"]

@@ -9,22 +9,22 @@ import numpy as np
 
 from emdiff_app.errors import StackError
 
-from .axes import map_axes
+from ..axes import map_axes
+from ..overrides import PixelSizes, override
+from ..photos import open_photo
+from ..provenance import from_info, from_ome_xml
+from ..stack import Stack
+from .colour import Colour, colour_of
+from .health import check_pages
+from .ifds import walk
+from .images import choose, images_of
+from .log import collected_messages, worth_saying
+from .metadata import describe
 from .ome_series import files_named, inside
 from .open_files import OpenFiles
-from .overrides import PixelSizes, override
-from .photos import open_photo
-from .provenance import from_info, from_ome_xml
-from .stack import Stack
-from .tiff_colour import Colour, colour_of
-from .tiff_health import check_pages
-from .tiff_ifds import walk
-from .tiff_images import choose, images_of
-from .tiff_log import collected_messages, worth_saying
-from .tiff_metadata import describe
-from .tiff_pages import Coding, coding_of
-from .tiff_reader import TiffReader, rows_position
-from .tiff_series import Series
+from .pages import Coding, coding_of
+from .reader import TiffReader, rows_position
+from .series import Series
 
 __all__ = ["open_companion", "open_tiff"]
 

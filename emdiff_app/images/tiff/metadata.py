@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .stack import PixelSize
-from .tiff_series import Series
-from .units import to_seconds, to_um
+from ..stack import PixelSize
+from ..units import to_seconds, to_um
+from .series import Series
 
 __all__ = ["describe"]
 

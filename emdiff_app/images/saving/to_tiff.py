@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from emdiff_app.errors import StackError
 
-from .provenance import NAMESPACE, to_info, to_pairs
+from ..provenance import NAMESPACE, to_info, to_pairs
+from ..stack import PixelSize
+from ..units import to_seconds
 from .save import Saving
-from .stack import PixelSize
-from .units import to_seconds
 
 __all__ = ["write_ome_tiff", "write_tiff"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .tiff_series import Series
+from .series import Series
 
 __all__ = ["Colour", "colour_of"]
 

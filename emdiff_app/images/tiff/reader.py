@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .axes import AxisMap
+from ..axes import AxisMap
+from .colour import Colour
 from .open_files import OpenFiles
-from .tiff_colour import Colour
-from .tiff_pages import Coding, read_part
-from .tiff_series import Pages
+from .pages import Coding, read_part
+from .series import Pages
 
 __all__ = ["TiffReader"]
 
