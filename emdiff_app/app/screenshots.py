@@ -18,7 +18,7 @@ from .window import MainWindow
 
 __all__ = ["take_screenshots"]
 
-SHORT = {"rounds": 3, "crops": 48, "crop": 48, "first_steps": 120, "steps": 60, "sampler_steps": 10}
+SHORT = {"rounds": 3, "crops": 48, "crop": 48, "first_steps": 80, "steps": 40, "sampler_steps": 10}
 
 
 def take_screenshots(folder: Path, limit_s: float = 1800.0) -> list[Path]:
@@ -56,13 +56,13 @@ def _walk(window: MainWindow, folder: Path, end: float) -> list[Path]:
     session.message, session.changes = None, SHORT
     learn.start.click()
     until(lambda: len(session.learning.previews) > 1 or session.learning.state.ended, "Learning")
-    keep("window-learning")
+    keep("window")
     until(lambda: session.learning.state.ended, "Learning")
     for panel in (window.steps.images, window.steps.model):
         panel.collapse(animate=False)
     window.steps.restore.start.click()
     until(lambda: session.restoring.state.ended, "Restoring")
-    keep("window")
+    keep("window-restored")
     return taken
 
 

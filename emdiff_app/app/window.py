@@ -62,7 +62,7 @@ class MainWindow(QMainWindow):
         self.canvas.model.events.status.connect(self._show_status)
         self.resize(1280, 720)
         self.resizeDocks([self.docks[0], self.docks[1]], [380, 210], Qt.Orientation.Horizontal)
-        self.resizeDocks([self.docks[3]], [210], Qt.Orientation.Vertical)
+        self.resizeDocks([self.docks[3]], [230], Qt.Orientation.Vertical)
 
     def _dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
         dock = QDockWidget(title, self)

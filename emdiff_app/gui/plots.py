@@ -50,7 +50,7 @@ class Plots(QWidget):
     def _colour(self) -> None:
         """Draw in the colour of the text around it, light or dark."""
         ink = self.palette().color(self.foregroundRole())
-        below = {"Loss": "optimiser step", "Held-out score": "round (higher is better)"}
+        below = {"Loss": "optimiser step", "Held-out score": "round"}
         for plot in (self.loss, self.score):
             title = plot.accessibleName()
             plot.setTitle(title, color=ink, size="9pt")
