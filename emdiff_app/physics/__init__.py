@@ -1,4 +1,4 @@
-"""How images get corrupted: operators, PSFs, noise, the imaging model `y = A x + n`, and estimating it from data."""
+"""How images get corrupted: operators, PSFs, noise, the imaging model `y = A x + n`, and estimates of it."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from .bad_pixels import BadPixels, find_bad_pixels
     from .estimate import NoiseEstimate, estimate_noise
     from .imaging import Imaging
+    from .psf import psf_array
+    from .simulating import simulate_stack
     from .thinning import Halves, thin, thinned_noise
 
 # Found on first use: these need torch or scipy's statistics, which take a second to import.
@@ -35,6 +37,8 @@ _HOME = {
     "thin": "thinning",
     "thinned_noise": "thinning",
     "Imaging": "imaging",
+    "psf_array": "psf",
+    "simulate_stack": "simulating",
 }
 
 __all__ = [
@@ -63,6 +67,8 @@ __all__ = [
     "bind_noise",
     "estimate_noise",
     "find_bad_pixels",
+    "psf_array",
+    "simulate_stack",
     "thin",
     "thinned_noise",
 ]

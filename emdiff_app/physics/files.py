@@ -12,20 +12,46 @@ from numpy.typing import NDArray
 from emdiff_app.errors import PhysicsError
 from emdiff_app.images import PixelSize
 
-__all__ = ["LARGEST_FILE", "Place", "find", "read_image"]
+__all__ = ["LARGEST_FILE", "Enclosed", "Place", "find", "read_image"]
 
 LARGEST_FILE = 512 * 2**20
 """No PSF or mask is larger than this many bytes, in its file or in memory."""
 
 
+class Enclosed:
+    """Images that came along with a model, by the path that it calls them; told apart by their pixels."""
+
+    def __init__(self, images: Mapping[str, NDArray[Any]]) -> None:
+        self._images = dict(images)
+
+    def read(self, path: str, where: str) -> NDArray[Any]:
+        if path not in self._images:
+            raise PhysicsError(
+                f"{where}.path: no image {path!r} came along with this model; ask for it again."
+            )
+        return self._images[path]
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Enclosed)
+            and self._images.keys() == other._images.keys()
+            and all(np.array_equal(image, other._images[name]) for name, image in self._images.items())
+        )
+
+    def __hash__(self) -> int:
+        return hash(tuple((name, image.shape) for name, image in self._images.items()))
+
+
 class Place(NamedTuple):
     """Where the relative paths of a model start, and whether they may lead out of there.
 
-    A model from somebody else is `confined`: it must not read the user's other files.
+    A model from somebody else is `confined`: it must not read the user's other files. One with `enclosed`
+    images reads no files at all.
     """
 
     folder: Path | None = None
     confined: bool = False
+    enclosed: Enclosed | None = None
 
 
 def find(path: str, place: Place, where: str) -> Path:
@@ -48,6 +74,8 @@ def find(path: str, place: Place, where: str) -> Path:
 
 def read_image(path: str, place: Place, where: str) -> tuple[NDArray[Any], Mapping[str, PixelSize]]:
     """The pixels of an image file without axes of length one, and its pixel size where it states one."""
+    if place.enclosed is not None:
+        return place.enclosed.read(path, where), {}
     from emdiff_app.images import open_stack
 
     full = find(path, place, where)

@@ -12,12 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from emdiff_app.errors import PhysicsError
 
-from .files import Place
+from .files import Enclosed, Place
 from .noise import NoiseSpec
 from .operators.specs import OperatorSpec
 
 if TYPE_CHECKING:  # reading a model must not wait for torch
     import torch
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from emdiff_app.images import IntensityScale, PixelSize
@@ -88,6 +89,17 @@ class ImagingModel(BaseModel):
         model = self.model_copy()
         model._place = Place(folder, confined)
         return model
+
+    def enclosing(self, images: Mapping[str, NDArray[Any]]) -> ImagingModel:
+        """The same model with these arrays in the place of its files, by path; it reads no files any more."""
+        model = self.model_copy()
+        model._place = Place(confined=True, enclosed=Enclosed(images))
+        return model
+
+    @property
+    def place(self) -> Place:
+        """Where its files are."""
+        return self._place
 
     # images ------------------------------------------------------------------------------------
 
@@ -163,11 +175,13 @@ class ImagingModel(BaseModel):
         return _bound(self, self._place, field, x.device, x.dtype)
 
     def _know(self, arrays: Mapping[str, Any]) -> None:
-        known = {"mask", "psf", "offset", "gain", "read_noise", "sigma"}
+        kinds = {o.kind for o in self.operator}
+        known = {"offset", "gain", "read_noise", "sigma"}
+        known |= {"mask"} & kinds | ({"psf"} if kinds & {"blur", "motion-blur"} else set())
         known |= {f"operator[{i}]" for i in range(len(self.operator))}
         if unknown := set(arrays) - known:
             raise PhysicsError(
-                f"There is no per-image array called {min(unknown)!r}; there are {', '.join(sorted(known))}."
+                f"This imaging model has no per-image array {min(unknown)!r}; it has {', '.join(sorted(known))}."
             )
 
 

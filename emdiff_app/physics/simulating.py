@@ -134,6 +134,11 @@ class _Simulation:
         colours = "S" in self.stack.axes
         x = np.moveaxis(image, -1, 0) if colours else image[None]
         gain, offset = self.lifting
+        if not np.isfinite(x).all():
+            raise PhysicsError(
+                f"{self.stack.name or 'The image'}: plane {number} holds pixels that are not numbers (NaN); "
+                "nothing was written. Replace them before simulating."
+            )
         x = offset + gain * self._extended(x.astype(np.float32))
         own = np.random.SeedSequence([self.seed, *number]).generate_state(2, np.uint32)
         seed = int(own[0]) << 31 | int(own[1]) >> 1

@@ -47,7 +47,7 @@ def solve_gaussian(
         diagonal = operator.squared(r.expand(*r.shape[:2], *operator.domain))
         u = e / (v + diagonal)
     elif spectrum is not None and _flat(r) and _flat(v) and bool(seen.all()):
-        u = circulant(e, 1 / (v + r * spectrum.to(e.dtype)))
+        u = circulant(e, 1 / (v + r * spectrum.to(e)))
     else:
         u = conjugate_gradients(Normal(operator, r, v, seen), e, tol=tol, max_iter=max_iter)
     x = x0 + r * operator.adjoint(u)

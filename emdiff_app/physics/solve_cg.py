@@ -36,6 +36,7 @@ class Normal:
         self.operator, self.r = operator, r
         self.weight = torch.where(seen, variance.rsqrt(), 0.0)
         self.scalar = r.shape[2:].numel() == 1
+        self.strength = self.weight * r if self.scalar else self.weight
         images = tuple(range(1, seen.ndim))
         self.few = 1 - seen.to(r.dtype).mean(images, keepdim=True) <= FEW
         self.damping: Tensor | None = None
@@ -44,13 +45,13 @@ class Normal:
             mean, prior = variance.mean(images, keepdim=True), r.mean(images, keepdim=True)
             strong = prior > DATA * mean
             self.spread = torch.where(strong, torch.where(seen, variance, 0.0), mean).sqrt()
-            self.damping = 1 / (mean + prior * spectrum.to(r.dtype))
+            self.damping = 1 / (mean + prior * spectrum.to(r))
 
     def __call__(self, u: Tensor) -> Tensor:
         weighted = self.weight * u
         if self.scalar:
-            return u + self.weight * (self.r * self.operator.outer(weighted))
-        return u + self.weight * self.operator.apply(self.r * self.operator.adjoint(weighted))
+            return torch.addcmul(u, self.strength, self.operator.outer(weighted))
+        return torch.addcmul(u, self.weight, self.operator.apply(self.r * self.operator.adjoint(weighted)))
 
     def precondition(self, residual: Tensor) -> Tensor:
         """`M^-1 residual`; the residual itself for images with many missing pixels."""
@@ -85,7 +86,7 @@ def conjugate_gradients(normal: Normal, e: Tensor, *, tol: float, max_iter: int)
         residual = torch.addcmul(residual, step, image, value=-1)
         norm = _dot(residual, residual)
         better = norm < smallest
-        best = torch.where(better, v, best)
+        best = v if bool(better.all()) else torch.where(better, v, best)
         smallest = torch.where(better, norm, smallest)
         active = active & (norm > goal) & torch.isfinite(norm)
         z = normal.precondition(residual)

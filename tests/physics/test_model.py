@@ -1,6 +1,7 @@
 """The imaging model as a file, and what it promises once bound to images."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -180,3 +181,25 @@ def test_a_volume_takes_its_own_pixel_size_along_z():
     size = {"Z": PixelSize(0.25), "Y": PixelSize(0.125), "X": PixelSize(0.125)}
     assert model.bind((20, 30, 30), pixel_size=size).domain == (24, 36, 36)
     assert model.bind((30, 30), pixel_size=size).domain == (36, 36)
+
+
+def test_the_model_in_the_documentation_is_one():
+    page = Path(__file__).parents[2] / "docs" / "physics.md"
+    text = page.read_text(encoding="utf-8").split("```json\n")[1].split("```")[0]
+    assert [o.kind for o in ImagingModel.parse(text).operator] == ["blur", "downsample", "mask"]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("boundary", ["crop", "periodic"])
+def test_a_gpu_gives_the_same_images(boundary):
+    blur = {"kind": "blur", "psf": {"kind": "gaussian", "sigma_px": 1.5}, "boundary": boundary}
+    chain = [blur, {"kind": "downsample", "factor": 2}]
+    for more in ([], [{"kind": "mask", "missing": 0.3}]):
+        model = ImagingModel.parse({"operator": chain + more, "noise": CAMERA})
+        here, there = model.bind((40, 42)), model.bind((40, 42), device="cuda")
+        x = 100 + 50 * torch.rand(3, 1, *here.domain)
+        y = here.simulate(x, 1)
+        torch.testing.assert_close(there.simulate(x.cuda(), 1).cpu(), y, rtol=1e-4, atol=1e-3)
+        torch.testing.assert_close(there.adjoint(y.cuda()).cpu(), here.adjoint(y), rtol=1e-4, atol=1e-3)
+        solved = there.solve(y.cuda(), x.cuda(), 3.0).cpu()
+        torch.testing.assert_close(solved, here.solve(y, x, 3.0), rtol=1e-3, atol=1e-2)

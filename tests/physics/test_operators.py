@@ -38,7 +38,7 @@ def chains(draw):
     operators = {
         "identity": {"kind": "identity"},
         "blur": {"kind": "blur", "psf": {"kind": "gaussian", "sigma_px": 1}, "boundary": boundary},
-        "motion": {"kind": "motion-blur", "length_px": 3.3, "angle_deg": draw(st.floats(0, 180))},
+        "motion": {"kind": "motion-blur", "length_px": 2.9, "angle_deg": draw(st.floats(0, 180))},
         "path": {"kind": "motion-blur", "path": [[0, 0], [1.5, 2], [0, 3]]},
         "random": {"kind": "mask", "missing": draw(st.floats(0, 0.9)), "seed": draw(st.integers(0, 99))},
         "lines": {"kind": "mask", "pattern": "lines", "step": 3, "start": 1, "axis": "X"},
@@ -46,7 +46,9 @@ def chains(draw):
         "point": {"kind": "downsample", "factor": (2,) * ndim, "method": "point"},
     }
     names = draw(st.lists(st.sampled_from(sorted(operators)), min_size=1, max_size=3))
-    return field, [operators[n] for n in names], {"psf": psf / psf.sum()}
+    psf = psf / psf.sum()
+    arrays = {f"operator[{i}]": psf for i, name in enumerate(names) if name == "blur"}
+    return field, [operators[n] for n in names], arrays
 
 
 @settings(max_examples=50, deadline=None)
@@ -248,7 +250,7 @@ def test_lengths_in_um_follow_the_pixel_size_before_downsampling():
     # sigma: 0.5 / 2.355 / 0.2 = 1.06 pixels, cut at 3.5 sigma: 4 pixels on each side; twice as many when finer
     assert plain.domain == (48, 48)
     assert finer.domain == (96, 96)
-    with pytest.raises(PhysicsError, match="pixel size along Y is not known.*fwhm_px"):
+    with pytest.raises(PhysicsError, match=r"pixel size along Y is not known.*fwhm_px"):
         imaging(blur)
 
 
@@ -259,8 +261,10 @@ def test_a_model_without_an_axis_of_its_own_is_refused_in_words():
         imaging({"kind": "mask", "pattern": "lines", "step": 2, "axis": "Z"})
     with pytest.raises(PhysicsError, match="3 factors"):
         imaging({"kind": "downsample", "factor": [1, 2, 2]})
-    with pytest.raises(PhysicsError, match="no per-image array called 'maks'"):
+    with pytest.raises(PhysicsError, match="no per-image array 'maks'"):
         imaging(arrays={"maks": torch.ones(1, 1, 12, 11)})
+    with pytest.raises(PhysicsError, match="no per-image array 'mask'"):
+        imaging(arrays={"mask": torch.ones(1, 1, 12, 11)})
 
 
 @pytest.mark.parametrize("boundary", ["crop", "periodic"])

@@ -159,10 +159,27 @@ def test_what_cannot_be_a_psf_file_is_refused(tmp_path):
     with pytest.raises(PhysicsError, match="no file"):
         psf_array(ImagePsf(path="none.tif"), place=Place(tmp_path))
     tifffile.imwrite(tmp_path / "nan.tif", np.full((9, 21, 21), np.nan, np.float32))
-    with pytest.raises(PhysicsError, match="not a number.*every pixel.*another file"):
+    with pytest.raises(PhysicsError, match=r"not a number.*every pixel.*another file"):
         psf_array(ImagePsf(path="nan.tif"), ndim=3, place=Place(tmp_path))
     with pytest.raises(PhysicsError, match="3 axes of more than one pixel and the images have 2"):
         psf_array(ImagePsf(path="nan.tif"), ndim=2, place=Place(tmp_path))
     tifffile.imwrite(tmp_path / "flat.tif", np.full((21, 21), 7, np.uint8))
     with pytest.raises(PhysicsError, match="brighter than its background"):
         psf_array(ImagePsf(path="flat.tif"), place=Place(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        GaussianPsf(sigma_px=1e9),
+        GaussianPsf(fwhm_um=1e12),
+        BoxPsf(size_px=1e7),
+        DiscPsf(radius_px=1e6),
+        MicroscopePsf(na=0.01, wavelength_nm=2000),
+        MicroscopePsf(na=0.95, wavelength_nm=500, defocus_um=1e3, shape=(9, 9)),
+        MicroscopePsf(na=0.95, wavelength_nm=500, defocus_um=1e9),
+    ],
+)
+def test_an_absurd_size_is_refused_before_it_fills_the_memory(spec):
+    with pytest.raises(PhysicsError, match="nothing was changed"):
+        psf_array(spec, pixel_size=FINE)

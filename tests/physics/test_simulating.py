@@ -63,6 +63,15 @@ def test_a_volume_is_blurred_along_z_where_the_model_says_so():
         simulate_stack(stack((40, 44), "YX"), model(across), 0)
 
 
+def test_pixels_that_are_not_numbers_are_named():
+    broken = stack()
+    broken.reader.array[1, 3, 3] = np.nan
+    recorded = simulate_stack(broken, model(), 0)
+    assert np.isfinite(recorded.plane((0,))).all()
+    with pytest.raises(PhysicsError, match=r"cells: plane \(1,\) holds pixels that are not numbers"):
+        recorded.plane((1,))
+
+
 def test_colours_stay_colours():
     photo = stack_from_array(np.random.default_rng(0).integers(0, 255, (20, 22, 3), np.uint8), "YXS")
     recorded = simulate_stack(
@@ -132,7 +141,7 @@ def test_the_psf_command_writes_a_psf_that_a_model_can_use(tmp_path, capsys):
         (("--na", 0.8, "--shape", "8,8"), "must be 2 odd numbers"),
         (("--na", 0.8, "--shape", "big"), "not a list of numbers"),
         (("--na", 0.8, "--z-step", -1), "makes no sense"),
-        (("--na", -1), "psf: "),
+        (("--na", -1), "na: must be positive"),
     ],
 )
 def test_an_impossible_microscope_is_refused(tmp_path, capsys, words, sentence):

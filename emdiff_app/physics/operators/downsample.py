@@ -25,13 +25,12 @@ class Downsample(LinearOperator):
         self.field, self.factors, self.method = field, factors, method
         self.domain = tuple(n * f for n, f in zip(field, factors, strict=True))
         self.block = math.prod(factors)
-        self._within = tuple(range(3, 3 + 2 * len(field), 2))  # the axes inside the blocks
         self._middle = (slice(None),) * 2 + tuple(slice(f // 2, None, f) for f in factors)
 
     def apply(self, x: Tensor) -> Tensor:
         if self.method == "point":
             return x[self._middle].clone()
-        return self._blocks(x).mean(self._within)
+        return self._block_sums(x) / self.block
 
     def adjoint(self, y: Tensor) -> Tensor:
         if self.method == "point":
@@ -57,9 +56,14 @@ class Downsample(LinearOperator):
     def window(self, window: tuple[slice, ...]) -> tuple[slice, ...]:
         return tuple(slice(s.start * f, s.stop * f) for s, f in zip(window, self.factors, strict=True))
 
-    def _blocks(self, x: Tensor) -> Tensor:
-        split = [n for pair in zip(self.field, self.factors, strict=True) for n in pair]
-        return x.reshape(*x.shape[:2], *split)
+    def _block_sums(self, x: Tensor) -> Tensor:
+        """Axis by axis, as sums of every f-th line: much less work to set up than a reduction over blocks."""
+        for axis, factor in enumerate(self.factors, 2):
+            pick = (slice(None),) * axis
+            if factor > 1:
+                lines = [x[(*pick, slice(first, None, factor))] for first in range(factor)]
+                x = sum(lines[1:], lines[0])
+        return x
 
     def power_on(self, grid: Shape) -> Tensor:
         """`|B|^2` of what precedes the picking of points, over the fft frequencies of the fine grid."""

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["motion_psf", "psf_array"]
 
+LARGEST = 4096
+"""No PSF has more pixels along an axis, nor more than the square of that in all."""
+
 FWHM = float(2 * np.sqrt(2 * np.log(2)))
 
 
@@ -35,18 +38,24 @@ def psf_array(
     where = "psf"
     match spec:
         case GaussianPsf():
-            return shapes.gaussian(_sigmas(spec, pixel_size, ndim), _shape(spec.shape, ndim))
+            sigmas, shape = _sigmas(spec, pixel_size, ndim), _shape(spec.shape, ndim)
+            _limit(shape or [2 * shapes.CUT * s for s in sigmas])
+            return shapes.gaussian(sigmas, shape)
         case BoxPsf():
             planar = isinstance(spec.size_px, float)  # one number: within the plane
             widths = _per_axis(spec.size_px, 2 if planar else ndim, "psf.size_px")
+            _limit(widths)
             return _flat(shapes.box(widths), ndim) if planar else shapes.box(widths)
         case DiscPsf():
+            _limit([2 * spec.radius_px * 8] * 2)  # it is drawn eight times finer
             return _flat(shapes.disc(spec.radius_px), ndim)
         case MicroscopePsf():
-            from .microscope import microscope_psf
+            from .microscope import default_shape, microscope_psf
 
             sizes = pixel_sizes_um(pixel_size, ndim, where)
-            return microscope_psf(spec, sizes, _shape(spec.shape, ndim))
+            shape = _shape(spec.shape, ndim) or default_shape(spec, sizes)
+            _limit(shape)
+            return microscope_psf(spec, sizes, shape)
         case ImagePsf():
             from .bead import psf_from_file
 
@@ -64,6 +73,7 @@ def motion_psf(
     else:
         assert spec.length_um is not None  # the spec's own validator
         length = spec.length_um / np.array(pixel_sizes_um(pixel_size, 2, "motion-blur.length_um"))
+    _limit(np.broadcast_to(length, 2))
     angle = np.deg2rad(spec.angle_deg)
     way = np.array([-np.sin(angle), np.cos(angle)]) * length
     return _flat(shapes.motion(np.stack([-way / 2, way / 2])), ndim)
@@ -96,6 +106,16 @@ def _shape(shape: Sequence[int] | None, ndim: int) -> tuple[int, ...] | None:
             f"psf.shape: {list(shape)} must be {ndim} odd numbers of pixels, such as {[31] * ndim}."
         )
     return tuple(shape)
+
+
+def _limit(shape: Sequence[float] | NDArray[Any]) -> None:
+    """Refuse a PSF that would fill the memory before anything else can say what is wrong with it."""
+    if not np.isfinite(shape).all() or max(shape) > LARGEST or np.prod(shape) > LARGEST**2:
+        size = " x ".join(f"{n:.0f}" for n in shape)
+        raise PhysicsError(
+            f"psf: it would be {size} pixels large, and no image is; nothing was changed. "
+            "Check its width, the pixel size and their units."
+        )
 
 
 def _flat(psf: NDArray[np.float64], ndim: int) -> NDArray[np.float64]:

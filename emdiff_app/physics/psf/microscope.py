@@ -7,12 +7,18 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from emdiff_app.errors import PhysicsError
+
 from .specs import MicroscopePsf
 
-__all__ = ["microscope_psf"]
+__all__ = ["default_shape", "microscope_psf"]
 
 FINE = 3
 """Each pixel of the result is the sum of this many points squared: pixels collect light over their area."""
+
+
+LARGEST_GRID = 6000
+"""More points along an axis than this take gigabytes."""
 
 
 def microscope_psf(
@@ -92,6 +98,11 @@ def _grid(
         2 * (int(np.ceil(max(n * p, cone) / f)) // 2 + f_parts) + 1
         for n, p, f, f_parts in zip(shape, pixel, fine, parts, strict=True)
     ]
+    if max(room) > LARGEST_GRID:
+        raise PhysicsError(
+            f"psf: {abs(z):g} um out of focus its light would spread over {max(room)} points; nothing was changed. "
+            "Check the defocus and the pixel size (um), or give a smaller number of planes with 'shape'."
+        )
     return fine, (room[0], room[1])
 
 
