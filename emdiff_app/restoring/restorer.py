@@ -15,6 +15,7 @@ from emdiff_app.diffusion import LearnedPrior
 from emdiff_app.errors import EMDiffError
 from emdiff_app.images import Stack, stack_from_array
 from emdiff_app.physics import ImagingModel
+from emdiff_app.physics.checking import Agreement, agreement
 from emdiff_app.priors import Card, read_prior
 
 from .job import Cancelled, RestoreProgress
@@ -28,8 +29,17 @@ class Restoration:
 
     mean: Stack
     spread: Stack | None
-    chi2: float
-    sentences: tuple[str, ...] = ()
+    agreement: Agreement
+
+    @property
+    def chi2(self) -> float:
+        """The mean square of the whitened residuals of the samples: about 1."""
+        return self.agreement.chi2
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What the user should know."""
+        return (self.agreement.verdict,)
 
 
 def restore(
@@ -58,22 +68,21 @@ def restore(
     planes = list(stack.plane_indices())
     mean = np.empty(stack.shape, np.float32)
     spread = np.empty(stack.shape, np.float32) if samples > 1 else None
-    chi2: list[float] = []
+    agreements: list[Agreement] = []
     for number, index in enumerate(planes):
 
         def told(step: int, total: int, at: int = number) -> None:
             on_progress(RestoreProgress(at, len(planes), step, total))
 
-        mean[index], deviation, misfit = work.plane(index, _seed(seed, number), told)
+        mean[index], deviation, fits = work.plane(index, _seed(seed, number), told)
         if spread is not None:
             spread[index] = deviation
-        chi2.append(misfit)
+        agreements += fits
     on_progress(RestoreProgress(len(planes), len(planes), 0, 1))
     return Restoration(
         _like(stack, mean, "restored"),
         None if spread is None else _like(stack, spread, "uncertainty"),
-        float(np.mean(chi2)),
-        _verdict(float(np.mean(chi2))),
+        Agreement.of_all(agreements),
     )
 
 
@@ -92,8 +101,8 @@ class _Work:
 
     def plane(
         self, index: tuple[int, ...], generator: torch.Generator, told: Callable[[int, int], None]
-    ) -> tuple[NDArray[Any], NDArray[Any], float]:
-        """The mean, the spread and the chi2 of one plane, in recorded units."""
+    ) -> tuple[NDArray[Any], NDArray[Any], list[Agreement]]:
+        """The mean, the spread, and how each sample fits the data, of one plane in recorded units."""
         recorded = self.stack.plane(index)
         if not np.isfinite(recorded).all():
             raise EMDiffError(
@@ -106,7 +115,7 @@ class _Work:
             tuple(y.shape[2:]), pixel_size=self.stack.pixel_size, scale=self.card.scale, device=y.device
         )
         total = self.steps * self.samples
-        draws, chi2 = [], []
+        draws, fits = [], []
         for sample in range(self.samples):
 
             def on_step(step: int, steps: int, _: Tensor, done: int = sample) -> None:
@@ -117,12 +126,12 @@ class _Work:
             x = posterior.get(self.sampler).sample(
                 self.prior, imaging, y, steps=self.steps, generator=generator, on_step=on_step
             )
-            chi2.append(float(imaging.chi2(y, x)))
+            fits.append(agreement(imaging, y, x))
             draws.append(imaging.crop(x)[0].cpu())
         stacked = torch.stack(draws)
         mean = self.card.scale.inverse(_plane(stacked.mean(0)))
         deviation = self.card.scale.gain * _plane(stacked.std(0, correction=1 if self.samples > 1 else 0))
-        return mean, deviation, float(np.mean(chi2))
+        return mean, deviation, fits
 
 
 def _plane(image: Tensor) -> NDArray[Any]:
@@ -137,19 +146,6 @@ def _like(stack: Stack, array: NDArray[Any], word: str) -> Stack:
         array, stack.axes, pixel_size=stack.pixel_size, channels=stack.channels, name=name
     )
     return made.with_(extras=stack.extras)
-
-
-def _verdict(chi2: float) -> tuple[str, ...]:
-    """What the size of the residuals says (about 1 is right)."""
-    if chi2 > 1.1:
-        text = (
-            f"The restored image, corrupted again, does not match your data (chi2 = {chi2:.2f}). The noise is "
-            "probably under-estimated, or the prior does not fit these images."
-        )
-        return (text,)
-    if chi2 < 0.8:
-        return (f"The restored image follows the noise (chi2 = {chi2:.2f}); it is probably over-estimated.",)
-    return (f"The restored image, corrupted again, matches your data (chi2 = {chi2:.2f}).",)
 
 
 def _seed(seed: int, plane: int) -> torch.Generator:
