@@ -2,15 +2,22 @@
 
 import contextlib
 import errno
+import glob
 import os
+import platform
+import re
 import shutil
 import uuid
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from emdiff_app.errors import EMDiffError, StackError
 
 __all__ = ["ensure_free", "replacing", "write_bytes"]
+
+_COMPUTER = f"{zlib.crc32(platform.node().encode()):08x}"
+_UNFINISHED = "unfinished"
 
 
 def ensure_free(path: Path, *, overwrite: bool = False, error: type[EMDiffError] = StackError) -> None:
@@ -33,11 +40,14 @@ def replacing(
     What is written there may be a file or a folder. It reaches the disk (fsync) before it takes the
     name, so that a crash leaves the old content or the new one. When the block fails, it is removed
     and the old content stays. The temporary name keeps the endings of the real one, since writers
-    choose the format by them.
+    choose the format by them. What a process that was killed left behind under such a name for the
+    same target is removed first.
     """
     path = Path(path)
     ensure_free(path, overwrite=overwrite, error=error)
-    temporary = path.with_name(f".{uuid.uuid4().hex[:8]}-unfinished-{path.name}")
+    _remove_abandoned(path)
+    owner = f"{_COMPUTER}-{os.getpid()}"
+    temporary = path.with_name(f".{owner}-{uuid.uuid4().hex[:8]}-{_UNFINISHED}-{path.name}")
     try:
         yield temporary
         _flush(temporary)
@@ -102,6 +112,20 @@ def _move(temporary: Path, path: Path) -> None:
         old.replace(path)
         raise
     _remove(old)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove unfinished files for `path` whose process, of this computer, is no more."""
+    for name in glob.glob(f".{_COMPUTER}-*-{_UNFINISHED}-{glob.escape(path.name)}", root_dir=path.parent):
+        owner = re.match(r"\.[0-9a-f]{8}-([0-9]+)-[0-9a-f]{8}-", name)
+        if owner and not _is_running(int(owner[1])):
+            _remove(path.with_name(name))
+
+
+def _is_running(process: int) -> bool:
+    import psutil  # only here: rarely needed
+
+    return bool(psutil.pid_exists(process))
 
 
 def _remove(path: Path) -> None:

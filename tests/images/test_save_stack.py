@@ -3,6 +3,8 @@
 import errno
 import math
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -235,3 +237,27 @@ def test_files_appear_whole(tmp_path):
         interrupted()
     assert (tmp_path / "a.json").read_text() == "{}"
     assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from emdiff_app.images.atomic import replacing
+with replacing(Path(sys.argv[1]), overwrite=True) as temporary:
+    temporary.write_text("half")
+    os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
+"""
+
+
+def test_what_a_killed_process_left_goes_with_the_next_write(tmp_path):
+    path = tmp_path / "cells [1].txt"
+    path.write_text("old")
+    subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False)
+    assert path.read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 2
+    with replacing(path, overwrite=True) as ours:
+        ours.write_text("new")
+        # Somebody who is still writing the same file is left alone.
+        write_bytes(path, b"quicker")
+        assert ours.read_text() == "new"
+    assert [p.read_text() for p in tmp_path.iterdir()] == ["new"]
