@@ -50,7 +50,9 @@ def run_demo(
     for word, made in (("restored", result.mean), ("uncertainty", result.spread), ("sample", single.mean)):
         if made is not None:
             save_stack(made, out / f"{word}.tif", overwrite=True)
-    truth = _part(open_stack(resource_path("example/truth.tif")), slice(-HELD_OUT, None)).numpy().astype(float)
+    truth = (
+        _part(open_stack(resource_path("example/truth.tif")), slice(-HELD_OUT, None)).numpy().astype(float)
+    )
     pictures = {
         "recorded": unseen.numpy().astype(float),
         **_baselines(unseen.numpy().astype(float), truth, model, recorded.pixel_size),
