@@ -61,13 +61,13 @@ def open_stack(
 
 
 def _open_file(path: Path, series: int | None, overrides: dict[str, Any]) -> Stack:
-    from .tiff import open_companion, open_tiff
+    from .tiff import COMPANION, open_companion, open_tiff
 
     with path.open("rb") as file:
         start = file.read(16)
     if start[:4] in _TIFF:
         return open_tiff(path, series=series, **overrides)
-    if path.name.casefold().endswith(".companion.ome"):
+    if path.name.casefold().endswith(COMPANION):
         return open_companion(path, series=series, **overrides)
     if series is not None:
         raise _no_series(path)
@@ -88,4 +88,6 @@ def _open_file(path: Path, series: int | None, overrides: dict[str, Any]) -> Sta
 
 
 def _no_series(path: Path) -> StackError:
-    return StackError(f"{path.name}: --series is for TIFF files that hold several images; leave it out.")
+    return StackError(
+        f"{path.name}: --series is for TIFF files that hold several images, so nothing was opened; leave it out."
+    )

@@ -5,7 +5,7 @@ import pytest
 import tifffile
 
 from emdiff_app.errors import StackError
-from emdiff_app.images import PixelSize, open_stack
+from emdiff_app.images import PixelSize, open_stack, save_stack
 
 RNG = np.random.default_rng(3)
 SIZES = {"T": 2, "Z": 3, "C": 4, "Y": 20, "X": 30}
@@ -108,6 +108,22 @@ def test_a_stack_spread_over_files_opens_as_one(tmp_path):
     np.testing.assert_array_equal(stack.numpy(), data)
 
 
+def test_a_folder_of_one_spread_stack_opens_as_that(tmp_path):
+    data = pixels(5, 20, 30)
+    first = spread(tmp_path, data)
+    stack = open_stack(tmp_path)
+    assert (stack.axes, stack.format, stack.warnings) == ("ZYX", "OME-TIFF", ())
+    assert (stack.name, stack.source) == (tmp_path.name, tmp_path)
+    np.testing.assert_array_equal(stack.numpy(), data)
+    # Every file of the set is its source: none of them may be replaced while it is read.
+    for opened in (stack, open_stack(first)):
+        with pytest.raises(StackError, match="being read"):
+            save_stack(opened, tmp_path / "z3.ome.tif", overwrite=True)
+    tifffile.imwrite(tmp_path / "another.tif", data[0])
+    with pytest.raises(StackError, match="does not fit the first of its series"):
+        open_stack(tmp_path)
+
+
 def test_missing_files_are_named_and_their_planes_are_errors(tmp_path):
     data = pixels(5, 20, 30)
     path = spread(tmp_path, data)
@@ -155,6 +171,9 @@ def test_a_companion_file_opens_the_stack(tmp_path):
     stack = open_stack(path)
     assert (stack.name, stack.axes) == ("cells.companion.ome", "ZYX")
     np.testing.assert_array_equal(stack.numpy(), data)
+    whole = open_stack(tmp_path)
+    assert (whole.name, whole.axes, whole.format) == (tmp_path.name, "ZYX", "OME-TIFF")
+    np.testing.assert_array_equal(whole.numpy(), data)
 
 
 @pytest.mark.parametrize(

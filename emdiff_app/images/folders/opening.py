@@ -2,7 +2,7 @@
 
 import glob
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,6 @@ _ENDINGS = {".tif", ".tiff", ".stk", ".lsm", ".png", ".jpg", ".jpeg", ".bmp", ".
 _SERIES_AXES = "ZTC"
 """What a plain series of planes may be, the likeliest first."""
 
-Opener = Callable[[Path], Stack]
-
 
 def open_folder(
     path: str | Path,
@@ -30,28 +28,33 @@ def open_folder(
     axes: str | None = None,
     pixel_size: PixelSizes | None = None,
     channel: int | str | None = None,
-    open_one: Opener | None = None,
 ) -> Stack:
     """One stack of the planes in a folder, ordered by what their names say.
 
     Names such as `w2`, `z003`, `t0010` and folders such as `ZStep_4` become channels, depth and time
     when there is exactly one plane for every combination. A missing plane is an error, several images
     in one folder too; planes whose names say nothing are a plain series, in the order of their numbers.
+    A single image, or one OME-TIFF spread over all the files, is opened as what it is.
     """
     from ..open import open_stack
+    from ..tiff import ome_set
 
-    open_one = open_one or open_stack
     files = image_files(path)
     name = Path(path).name
+    whole = files[0] if len(files) == 1 else ome_set(files)
+    if whole is not None:
+        stack = open_stack(whole, axes=axes, pixel_size=pixel_size, channel=channel)
+        extras = {"files": (whole, *files), **stack.extras}
+        return stack.with_(name=name, source=Path(path), extras=extras)
     names = [parse_name(_parts(file, files)) for file in files]
-    outer, warnings = _outer_axes(names, axes, open_one(files[0]), name)
+    outer, warnings = _outer_axes(names, axes, open_stack(files[0]), name)
     levels, table = _arranged(files, names, outer, str(path))
-    first = open_one(files[0])
-    check_alike(first, table, open_one)
+    first = open_stack(files[0])
+    check_alike(first, table, open_stack)
     inner = axes[len(outer) :] if axes is not None and len(axes) == len(outer) + first.ndim else first.axes
     mapped = map_axes(outer + inner.upper(), (*levels, *first.shape), outer + inner, name=name)
     stack = Stack(
-        FolderReader(table, first, outer, mapped.letters, levels, open_one),
+        FolderReader(table, first, outer, mapped.letters, levels, open_stack),
         mapped.axes,
         mapped.stack_shape,
         first.dtype,
@@ -133,10 +136,11 @@ def _outer_axes(
     if taken:
         raise StackError(
             f"{name}: the names say the files differ in {found}, but {first.name} has an axis "
-            f"{''.join(taken)} of its own; open that file by itself, or say which is which with --axes."
+            f"{''.join(sorted(taken))} of its own, so nothing was opened; open that file by itself, or say which is "
+            "which with --axes."
         )
-    if found or len(names) == 1:
-        return found or next(a for a in _SERIES_AXES if a not in first.axes), []
+    if found:
+        return found, []
     free = [a for a in _SERIES_AXES if a not in first.axes]
     if not free:
         raise StackError(f"{name}: its files have all axes already ({first.axes}); open them one by one.")
@@ -210,9 +214,10 @@ def _arranged(
 def _several_images(files: list[Path], groups: dict[str, list[int]], path: str) -> StackError:
     """Wells, sites or experiments side by side: say what they are and how to name one."""
     labels = [rest.replace("*", "").replace("/", " ").strip(" _-.") for rest in groups]
-    example = files[next(iter(groups.values()))[0]]
+    members = [files[number] for number in next(iter(groups.values()))]
+    example = members[0]
     kept = next(iter(groups)).rsplit("/", 1)[-1].split("*")[0]
-    folder = example.parent.parent / "*" if len({f.parent for f in files}) > 1 else example.parent
+    folder = example.parent.parent / "*" if len({f.parent for f in members}) > 1 else example.parent
     return StackError(
         f"{path} holds {len(groups)} images and not one ({_some(labels)}); choose one with a pattern in quotes, "
         f"for example '{folder}/{kept}*{example.suffix}'."

@@ -5,6 +5,7 @@ them (`series`, or `ome_series` with `ome_xml`), `metadata` their pixel size and
 their samples mean, `health` what is missing; `reader` and `pages` decode a plane when it is asked for.
 """
 
+from .ome_set import COMPANION, ome_set
 from .opening import open_companion, open_tiff
 
-__all__ = ["open_companion", "open_tiff"]
+__all__ = ["COMPANION", "ome_set", "open_companion", "open_tiff"]

@@ -149,6 +149,7 @@ def _series(image: OmeImage, xml: OmeXml, file: Any, chain: Chain, path: Path, h
         dict(image.pixel_size),
         image.channels,
         image.significant_bits,
+        (path, *placed.files.values()) if placed.files else (),
     )
 
 

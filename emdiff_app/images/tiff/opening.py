@@ -21,6 +21,7 @@ from .images import choose, images_of
 from .log import collected_messages, worth_saying
 from .metadata import describe
 from .ome_series import files_named, inside
+from .ome_set import LARGEST_COMPANION
 from .open_files import OpenFiles
 from .pages import Coding, coding_of
 from .reader import TiffReader, rows_position
@@ -68,7 +69,7 @@ def open_tiff(
 
 def open_companion(path: Path, **overrides: Any) -> Stack:
     """The stack that an OME companion file describes, from the TIFFs beside it."""
-    if path.stat().st_size > 64 << 20:
+    if path.stat().st_size > LARGEST_COMPANION:
         raise StackError(
             f"{path.name}: it is too large for a description of a stack; open one of its TIFFs instead."
         )
@@ -168,7 +169,7 @@ def _stack(series: Series, file: Any, path: Path, axes: str | None) -> Stack:
         format=_format(series.kind, file),
         source=path,
         warnings=(*series.warnings, *colour.warnings, *mapped.warnings),
-        extras=_extras(file),
+        extras={**_extras(file), **({"files": series.files} if series.files else {})},
     )
 
 

@@ -44,6 +44,8 @@ class Series:
     pixel_size: dict[str, PixelSize] = field(default_factory=dict)
     channels: tuple[str, ...] = ()
     significant_bits: int | None = None
+    files: tuple[Path, ...] = ()
+    """All files of the set, where it is spread over several."""
 
 
 @dataclass(frozen=True)
