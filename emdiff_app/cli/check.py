@@ -32,10 +32,9 @@ def command(
     from emdiff_app.physics.checking import LAGS, Agreement
 
     chosen = ImagingModel.read(model)
-    which = int(channel) if channel is not None and channel.isdigit() else channel
     with (
-        open_stack(restored, axes=axes, channel=which) as own,
-        open_stack(recorded, axes=axes, pixel_size=pixel_size, channel=which) as data,
+        open_stack(restored, axes=axes, channel=channel) as own,
+        open_stack(recorded, axes=axes, pixel_size=pixel_size, channel=channel) as data,
     ):
         pairs = list(zip(own.plane_indices(), data.plane_indices(), strict=False))
         _same_planes(own, data)

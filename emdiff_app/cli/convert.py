@@ -22,6 +22,7 @@ def command(
     axes: Annotated[str | None, typer.Option(help="What the axes of IN are, for example ZYX.")] = None,
     pixel_size: Annotated[float | None, typer.Option(help="Pixel size in um, along Y and X.")] = None,
     channel: Annotated[str | None, typer.Option(help="One channel, by number (from 0) or name.")] = None,
+    series: Annotated[int | None, typer.Option(help="Which image of a TIFF that holds several.")] = None,
     compression: Annotated[str, typer.Option(help="none, zlib (read by everything) or zstd.")] = "none",
     zarr_version: Annotated[str, typer.Option(help="OME-Zarr 0.5, or 0.4 for older readers.")] = "0.5",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -29,8 +30,7 @@ def command(
     """Write an image in another format, plane by plane; axes, pixel size and channel names are kept."""
     from emdiff_app.images import open_stack, save_stack
 
-    which = int(channel) if channel is not None and channel.isdigit() else channel
-    with open_stack(source, axes=axes, pixel_size=pixel_size, channel=which) as stack:
+    with open_stack(source, axes=axes, pixel_size=pixel_size, channel=channel, series=series) as stack:
         for warning in stack.warnings:
             _output.say(f"emdiff: {warning}")
         saved = save_stack(

@@ -44,14 +44,13 @@ def command(
 
     for target in filter(None, (out, mask_out)):
         ensure_free(target, overwrite=overwrite, error=PhysicsError)
-    which = int(channel) if channel is not None and channel.isdigit() else channel
     options = {"offset": offset, "per_image": per_image, "repeats": repeats}
     results: list[dict[str, Any]] = []
     found: list[tuple[NoiseEstimate, BadPixels]] = []
     failed = []
     for path in stacks:
         try:
-            with open_stack(path, axes=axes, channel=which) as stack:
+            with open_stack(path, axes=axes, channel=channel) as stack:
                 for one in _channels(stack):
                     found.append(_measured(one, options))
                     results.append(_result(path, one, *found[-1]))

@@ -15,7 +15,7 @@ def command(
     axes: Annotated[str | None, typer.Option(help="What the axes are, for example ZYX.")] = None,
     pixel_size: Annotated[float | None, typer.Option(help="Pixel size in um, along Y and X.")] = None,
     channel: Annotated[str | None, typer.Option(help="One channel, by number (from 0) or name.")] = None,
-    series: Annotated[int | None, typer.Option(help="Which image of a file that holds several.")] = None,
+    series: Annotated[int | None, typer.Option(help="Which image of a TIFF that holds several.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show shape, axes, pixel size, channels, value range and warnings of image files."""
@@ -42,8 +42,7 @@ def _inspected(
 ) -> dict[str, Any]:
     from emdiff_app.images import check_content, open_stack
 
-    which = int(channel) if channel is not None and channel.isdigit() else channel
-    with open_stack(path, axes=axes, pixel_size=pixel_size, channel=which, series=series) as stack:
+    with open_stack(path, axes=axes, pixel_size=pixel_size, channel=channel, series=series) as stack:
         content = check_content(stack)
         return {
             "path": path,

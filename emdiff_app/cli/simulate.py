@@ -42,8 +42,7 @@ def command(
     from emdiff_app.physics.simulating import brightest, simulate_stack
 
     chosen = ImagingModel.read(model)
-    which = int(channel) if channel is not None and channel.isdigit() else channel
-    with open_stack(stack, axes=axes, pixel_size=pixel_size, channel=which) as clean:
+    with open_stack(stack, axes=axes, pixel_size=pixel_size, channel=channel) as clean:
         parameters = chosen.noise.parameters()
         lift = None
         if photons is not None:

@@ -116,10 +116,10 @@ def _move(temporary: Path, path: Path) -> None:
 
 def _remove_abandoned(path: Path) -> None:
     """Remove unfinished files for `path` whose process, of this computer, is no more."""
-    for name in glob.glob(f".{_COMPUTER}-*-{_UNFINISHED}-{glob.escape(path.name)}", root_dir=path.parent):
-        owner = re.match(r"\.[0-9a-f]{8}-([0-9]+)-[0-9a-f]{8}-", name)
+    for found in path.parent.glob(f".{_COMPUTER}-*-{_UNFINISHED}-{glob.escape(path.name)}"):
+        owner = re.match(r"\.[0-9a-f]{8}-([0-9]+)-[0-9a-f]{8}-", found.name)
         if owner and not _is_running(int(owner[1])):
-            _remove(path.with_name(name))
+            _remove(found)
 
 
 def _is_running(process: int) -> bool:

@@ -162,7 +162,12 @@ class Stack:
         return replace(self, reader=reader, dtype=np.dtype(dtype))
 
     def channel(self, which: int | str) -> Stack:
-        """The stack of one channel, by number (from 0) or name, without its C axis."""
+        """The stack of one channel, by name or number (from 0), without its C axis.
+
+        A name comes before a number: of channels called 405 and 488, "488" is the second.
+        """
+        if isinstance(which, str) and which not in self.channels and which.isdecimal():
+            which = int(which)
         if "C" not in self.axes:
             if which in (0, *self.channels):
                 return self
@@ -171,7 +176,9 @@ class Stack:
         number = self.channels.index(which) if which in self.channels else which
         if not isinstance(number, int) or not 0 <= number < count:
             listed = ", ".join(f"{i} ({name})" for i, name in enumerate(self.channels)) or f"0 to {count - 1}"
-            raise StackError(f"{self.name}: there is no channel {which!r}; it has {listed}.")
+            raise StackError(
+                f"{self.name}: there is no channel {which!r}; it has {listed}. Choose one of these."
+            )
         at = self.axes.index("C")
         return replace(
             self,

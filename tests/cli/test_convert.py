@@ -52,6 +52,16 @@ def test_json_is_one_object_and_names_what_was_clipped(recorded, tmp_path, capsy
     assert tifffile.imread(tmp_path / "o.tif").max() == 255
 
 
+def test_another_image_of_a_file_that_holds_several(tmp_path, capsys):
+    data = np.random.default_rng(5).integers(0, 255, (2, 20, 30)).astype(np.uint8)
+    with tifffile.TiffWriter(tmp_path / "two.tif") as writer:
+        writer.write(data[0])
+        writer.write(data[1, :, :20])
+    assert main(["convert", str(tmp_path / "two.tif"), str(tmp_path / "out.tif"), "--series", "1"]) == 0
+    np.testing.assert_array_equal(open_stack(tmp_path / "out.tif").numpy(), data[1, :, :20])
+    assert "convert --series" in open_stack(tmp_path / "two.tif").warnings[0]
+
+
 def test_overrides(tmp_path):
     np.save(tmp_path / "a.npy", np.zeros((3, 8, 8), np.float32))
     arguments = [

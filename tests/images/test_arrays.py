@@ -98,3 +98,17 @@ def test_words_are_carried():
 def test_what_cannot_be_a_stack_is_said(array, axes, words):
     with pytest.raises(StackError, match=words):
         stack_from_array(array, axes)
+
+
+@pytest.mark.parametrize(("asked", "found"), [("488", 1), ("405", 0), (1, 1), ("0", 0), ("2", 2), ("TL", 2)])
+def test_a_channel_by_name_or_number_and_names_come_first(asked, found):
+    data = np.arange(3 * 4 * 4).reshape(3, 4, 4)
+    stack = stack_from_array(data, "CYX", channels=["405", "488", "TL"])
+    np.testing.assert_array_equal(stack.channel(asked).numpy(), data[found])
+
+
+@pytest.mark.parametrize("asked", ["561", 3, -1, "-1", "dapi"])
+def test_a_channel_that_is_not_there_is_refused_with_those_that_are(asked):
+    stack = stack_from_array(np.zeros((2, 4, 4)), "CYX", channels=["405", "488"])
+    with pytest.raises(StackError, match=r"it has 0 \(405\), 1 \(488\)"):
+        stack.channel(asked)

@@ -44,9 +44,11 @@ def choose(found: list[_Image], wanted: int | None, name: str) -> tuple[Series, 
     if not others:
         return found[best].make(), []
     listed = ", ".join(others[:6]) + (", ..." if len(others) > 6 else "")
-    return found[best].make(), [
-        f"The file holds {1 + len(others)} images; this is number {best}. Choose another with --series: {listed}."
-    ]
+    warning = (
+        f"The file holds {1 + len(others)} images; this is number {best}. `emdiff convert --series` saves another one "
+        f"by itself: {listed}."
+    )
+    return found[best].make(), [warning]
 
 
 def images_of(
