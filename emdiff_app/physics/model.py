@@ -194,7 +194,10 @@ def _bound(
 
 def wrong_fields(error: ValidationError, whole: str = "the file") -> str:
     """What pydantic found, as `operator[0].psf.fwhm_um: must be positive; ...`."""
-    return "; ".join(f"{_path(e['loc']) or whole}: {_words(e)}" for e in error.errors()[:3])
+    found: dict[str, str] = {}
+    for each in error.errors():  # a field of several readings fails in each of them; the first says it best
+        found.setdefault(_path(each["loc"]) or whole, _words(each))
+    return "; ".join(f"{path}: {words}" for path, words in list(found.items())[:3])
 
 
 def _path(loc: tuple[int | str, ...]) -> str:
@@ -224,7 +227,7 @@ def _words(error: Any) -> str:
         case "json_invalid":
             return f"this is not JSON ({limits['error']})"
         case "union_tag_invalid":
-            return f"there is no kind {limits['tag']!r}; it is one of {limits['expected_tags']}"
+            return f"there is no kind {limits['tag']!r} among {limits['expected_tags']}"
         case "union_tag_not_found":
             return "say which 'kind' it is"
         case "value_error":

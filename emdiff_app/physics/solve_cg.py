@@ -39,6 +39,7 @@ class Normal:
         self.strength = self.weight * r if self.scalar else self.weight
         images = tuple(range(1, seen.ndim))
         self.few = 1 - seen.to(r.dtype).mean(images, keepdim=True) <= FEW
+        self.all_few = bool(self.few.all())
         self.damping: Tensor | None = None
         spectrum = operator.approximate_spectrum
         if spectrum is not None and bool(self.few.any()):
@@ -58,7 +59,7 @@ class Normal:
         if self.damping is None:
             return residual
         z = self.spread * circulant(self.spread * residual, self.damping)
-        return torch.where(self.few, z, residual)
+        return z if self.all_few else torch.where(self.few, z, residual)
 
 
 def conjugate_gradients(normal: Normal, e: Tensor, *, tol: float, max_iter: int) -> Tensor:
@@ -97,4 +98,5 @@ def conjugate_gradients(normal: Normal, e: Tensor, *, tol: float, max_iter: int)
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
     """One inner product per image, in shape to multiply it with."""
-    return (a * b).flatten(1).sum(1).reshape(-1, *[1] * (a.ndim - 1))
+    products = torch.bmm(a.flatten(1)[:, None], b.flatten(1)[:, :, None])  # makes no array of the products
+    return products.reshape(-1, *[1] * (a.ndim - 1))

@@ -62,6 +62,7 @@ def test_a_wrong_field_is_named_by_its_path(tmp_path, change, words):
         ImagingModel.read(tmp_path / "m.json")
     assert f"m.json: {words}" in str(error.value)
     assert "\n" not in str(error.value)
+    assert str(error.value).count(";") == 1  # one wrong field is reported once
 
 
 def test_what_is_no_model_is_refused(tmp_path):
