@@ -14,6 +14,10 @@ def command(
     licence: Annotated[
         str | None, typer.Option(help="What others may do with it, such as CC-BY-4.0.")
     ] = None,
+    samples: Annotated[
+        bool,
+        typer.Option("--samples", help="Put a picture of images that the prior draws from noise inside."),
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that exists.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -21,20 +25,19 @@ def command(
     from emdiff_app.errors import PriorError
     from emdiff_app.images.atomic import ensure_free
     from emdiff_app.learning import RunFolder
-    from emdiff_app.priors import read_prior, write_prior
+    from emdiff_app.priors import contact_sheet, draw_samples, export_prior, read_prior
 
     from ._output import emit, say
 
     file = RunFolder.open(source).prior if source.is_dir() else source
     if source.is_dir() and not file.exists():
         raise PriorError(f"{source} has no prior yet: its first round is not finished; nothing was written.")
-    out = out if out.suffix == ".emprior" else out.with_name(out.name + ".emprior")
     ensure_free(out, overwrite=overwrite, error=PriorError)
-    prior, card = read_prior(file)
-    asked = {"name": name, "author": author, "licence": licence}
-    card = card.model_copy(update={key: value for key, value in asked.items() if value is not None})
-    write_prior(out, prior, card)
+    preview = contact_sheet(draw_samples(read_prior(file)[0])) if samples else None
+    made = export_prior(
+        file, out, overwrite=overwrite, preview=preview, name=name, author=author, licence=licence
+    )
     if as_json:
-        emit({"prior": out, "bytes": out.stat().st_size})
+        emit({"prior": made, "bytes": made.stat().st_size})
     else:
-        say(f"Written to {out} ({out.stat().st_size / 1e6:.1f} MB).")
+        say(f"Written to {made} ({made.stat().st_size / 1e6:.1f} MB).")

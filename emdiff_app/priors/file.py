@@ -1,129 +1,144 @@
-"""Writing and reading `.emprior`: a zip of `prior.json`, `model.safetensors` and a page to read.
-
-Files come from strangers. Nothing is unpickled or extracted to disk, every size is checked before memory
-is taken, and only the members that we know are opened.
-"""
+"""Writing, reading, checking and passing on `.emprior`: a zip of a card, weights, a picture and a page to read."""
 
 import hashlib
-import json
 import platform
-import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, NamedTuple
 
-import safetensors.torch
+import imagecodecs
+import numpy as np
+import safetensors.numpy
 import torch
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from emdiff_app import __version__
-from emdiff_app.diffusion import SIZES, LearnedPrior
+from emdiff_app.diffusion import LearnedPrior, parameter_count
 from emdiff_app.errors import PriorError
-from emdiff_app.images.atomic import replacing
+from emdiff_app.images.atomic import ensure_free
+from emdiff_app.physics.model import wrong_fields
 
-from .card import SCHEMA, Card
+from .card import Card
+from .container import CARD, IMAGES, PAGE, PREVIEW, WEIGHTS, write_container
+from .page import page
+from .pictures import taken_in
+from .reading import OpenPrior, open_prior, preview_of
+from .weights import described, packed, rebuilt
 
-__all__ = ["read_card", "read_prior", "write_prior"]
+__all__ = ["Verification", "export_prior", "read_prior", "verify_prior", "write_prior"]
 
-CARD, WEIGHTS, PAGE = "prior.json", "model.safetensors", "README.md"
-LIMITS = {CARD: 4 << 20, WEIGHTS: 4 << 30, PAGE: 1 << 20, "preview.png": 16 << 20}
-
-
-def write_prior(path: Path, prior: LearnedPrior, card: Card) -> None:
-    """Write `prior` with `card`; the file appears whole or not at all."""
-    weights = safetensors.torch.save({k: v.contiguous().cpu() for k, v in prior.network.state_dict().items()})
-    versions = {"emdiff": __version__, "torch": str(torch.__version__), "python": platform.python_version()}
-    digest = hashlib.sha256(weights).hexdigest()
-    card = card.model_copy(update={"weights_sha256": digest, "versions": versions})
-    with (
-        replacing(Path(path), overwrite=True, error=PriorError) as temporary,
-        zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive,
-    ):
-        archive.writestr(CARD, card.model_dump_json(indent=2))
-        archive.writestr(WEIGHTS, weights)
-        archive.writestr(PAGE, _page(card))
+Preview = NDArray[np.uint8]
 
 
-def read_card(path: Path) -> Card:
-    """The card alone; weights are neither read nor checked."""
-    with _opened(path) as archive:
-        return _card(archive, path)
+class Verification(NamedTuple):
+    """What was compared and found right: the checksum of each member, and how many weights there are."""
+
+    sha256: dict[str, str]
+    parameters: int
+
+
+def write_prior(path: Path, prior: LearnedPrior, card: Card, *, preview: Preview | None = None) -> None:
+    """Write `prior` with `card`, replacing an older file; it appears whole or not at all.
+
+    What the prior itself knows better than the card (its network, channels and scales) is taken from it.
+    Images that the imaging model names are taken in. `preview` is a picture, (H, W) or (H, W, 3).
+    """
+    model, images = taken_in(card.model)
+    members = {WEIGHTS: packed(prior)}
+    if images:
+        members[IMAGES] = safetensors.numpy.save(images)
+    if preview is not None:
+        members[PREVIEW] = png(preview)
+    known = {
+        "network": described(prior).model_dump(),
+        "channels": prior.channels,
+        "sigma_data": prior.sigma_data,
+        "mean": prior.mean,
+        "written": datetime.now(UTC).date().isoformat(),
+        "versions": {
+            "emdiff": __version__,
+            "torch": str(torch.__version__),
+            "python": platform.python_version(),
+        },
+    }
+    _write(path, card, {**known, "model": model.model_dump(mode="json")}, members, overwrite=True)
 
 
 def read_prior(path: Path) -> tuple[LearnedPrior, Card]:
     """The prior and its card, after every check."""
-    with _opened(path) as archive:
-        card = _card(archive, path)
-        if card.size not in SIZES:
-            raise PriorError(f"{path}: a network of size {card.size!r} is not known here; update EMDiff.")
-        data = _member(archive, WEIGHTS, path)
-    if hashlib.sha256(data).hexdigest() != card.weights_sha256:
-        raise PriorError(f"{path} is damaged (its weights do not match their checksum); copy it again.")
-    prior = LearnedPrior(card.size, card.channels, card.sigma_data, card.mean)
-    try:
-        weights = safetensors.torch.load(data)
-        prior.network.load_state_dict(weights)
-    except Exception:
+    with open_prior(path) as file:
+        return rebuilt(file), file.card
+
+
+def verify_prior(path: Path) -> Verification:
+    """Check everything that is in the file, down to the preview and whether the network computes."""
+    with open_prior(path) as file:
+        return _verified(file)[1]
+
+
+def export_prior(
+    source: Path,
+    out: Path,
+    *,
+    overwrite: bool = False,
+    preview: Preview | None = None,
+    **words: str | None,
+) -> Path:
+    """Pass a prior on under the name `out`, with other `name`, `author` or `licence` where they are given.
+
+    The file is verified first; its weights, images and history go along byte for byte.
+    """
+    out = out if out.suffix == ".emprior" else out.with_name(out.name + ".emprior")
+    ensure_free(out, overwrite=overwrite, error=PriorError)
+    with open_prior(source) as file:
+        _verified(file)
+        kept = {
+            name: file.container.read(name) for name in (WEIGHTS, IMAGES, PREVIEW) if name in file.container
+        }
+        card = file.card
+    if preview is not None:
+        kept[PREVIEW] = png(preview)
+    given = {key: value for key, value in words.items() if value is not None}
+    _write(out, card, given, kept, overwrite=overwrite)
+    return out
+
+
+def png(picture: Preview) -> bytes:
+    """The picture as a PNG."""
+    return bytes(imagecodecs.png_encode(np.ascontiguousarray(picture, np.uint8)))
+
+
+def _verified(file: OpenPrior) -> tuple[LearnedPrior, Verification]:
+    prior = rebuilt(file)
+    preview_of(file)
+    if odd := set(file.container.names) ^ {CARD, *file.card.sha256}:
         raise PriorError(
-            f"{path} holds weights that do not fit its own description; ask for it again."
-        ) from None
-    if not all(bool(torch.isfinite(w).all()) for w in weights.values()):
-        raise PriorError(f"{path} holds weights that are not finite, so it cannot restore; ask for it again.")
-    return prior.eval().requires_grad_(False), card
-
-
-def _opened(path: Path) -> zipfile.ZipFile:
-    try:
-        return zipfile.ZipFile(path)
-    except FileNotFoundError:
-        raise PriorError(f"{path} does not exist; check the name of the prior.") from None
-    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
-        raise PriorError(
-            f"{path} is not a prior file, or only a part of one; copy or export it again."
-        ) from None
-
-
-def _card(archive: zipfile.ZipFile, path: Path) -> Card:
-    try:
-        found = json.loads(_member(archive, CARD, path))
-        version = int(found["schema_version"])
-    except (ValueError, TypeError, KeyError, RecursionError):
-        raise PriorError(f"{path} is not a prior file (its card cannot be read); export it again.") from None
-    if version > SCHEMA:
-        made = str(dict(found.get("versions") or {}).get("emdiff", "unknown"))[:40]
-        raise PriorError(
-            f"{path} was written by a newer EMDiff ({made}, format {version}) than this one ({__version__}, "
-            f"format {SCHEMA}); update EMDiff to use it."
+            f"{file.path} is not as it was written ({min(odd)} was added or taken); ask for it again."
         )
+    for name in set(file.container.names) - {CARD, WEIGHTS}:
+        file.member(name)
+    grey = torch.full((1, prior.channels, 32, 32), prior.mean)
+    for level in (0.01, 1.0, 30.0):
+        if not bool(torch.isfinite(prior.denoise(grey, level * prior.sigma_data)).all()):
+            raise PriorError(f"{file.path} holds a network that gives no finite images; ask for it again.")
+    return prior, Verification(dict(file.card.sha256), parameter_count(prior))
+
+
+def _write(
+    path: Path, card: Card, changes: dict[str, Any], members: dict[str, bytes], *, overwrite: bool
+) -> None:
+    """Put the changed card and its page beside the members; only what can be read again is written."""
+    fields = card.model_dump(mode="json", exclude={"sha256"}) | changes
     try:
-        return Card.model_validate(found)
+        card = Card.model_validate(fields)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise PriorError(f"{path} has a card that cannot be used ({where}: {first['msg']}).") from None
-
-
-def _member(archive: zipfile.ZipFile, name: str, path: Path) -> bytes:
-    """One member, never more of it than its limit, whatever the zip promises."""
-    try:
-        info = archive.getinfo(name)
-        if info.file_size > LIMITS[name]:
-            raise PriorError(f"{path}: {name} is too large for a prior; the file is not trusted.")
-        with archive.open(info) as member:
-            data = member.read(LIMITS[name] + 1)
-    except KeyError:
-        raise PriorError(f"{path} is not a prior file ({name} is missing); export it again.") from None
-    except (OSError, zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError, ValueError):
-        raise PriorError(f"{path} is damaged ({name} cannot be read); copy it again.") from None
-    if len(data) > LIMITS[name]:
-        raise PriorError(f"{path}: {name} is too large for a prior; the file is not trusted.")
-    return data
-
-
-def _page(card: Card) -> str:
-    made = card.training
-    return (
-        f"# {card.name or 'A learned image prior'}\n\n"
-        "This file was made by EMDiff. It holds a learned image model: use it to restore images of the same kind "
-        "with `emdiff restore IMAGES --prior THIS --out FOLDER`.\n\n"
-        f"- Learned from {len(made.images)} stack(s), {made.crops} crops, {made.rounds} round(s).\n"
-        f"- Author: {card.author or 'not given'}. Licence: {card.licence or 'not given'}.\n"
-    )
+        raise PriorError(
+            f"{path} was not written ({wrong_fields(error, 'the card')[:200]}); change that."
+        ) from None
+    text = page(card).encode()
+    members = {WEIGHTS: members[WEIGHTS], **members, PAGE: text}
+    sums = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
+    card = card.model_copy(update={"sha256": sums})
+    written = card.model_dump_json(indent=2, exclude_none=True).encode()
+    write_container(Path(path), {CARD: written, **members}, overwrite=overwrite)

@@ -1,123 +1,255 @@
-"""A prior as a file: what comes back, and what is refused."""
+"""A prior as a file: what comes back, and what a colleague can do with it."""
 
 import json
 import zipfile
 
+import numpy as np
 import pytest
 import torch
+from prior_tools import BEAD, CARD, make_card, make_file, make_prior, put_together, taken_apart, with_card
 
 from emdiff_app.diffusion import LearnedPrior
 from emdiff_app.errors import PriorError
-from emdiff_app.images import IntensityScale
-from emdiff_app.physics import GaussianNoise, ImagingModel
-from emdiff_app.priors import Card, Training, read_card, read_prior, write_prior
+from emdiff_app.images import PixelSize, save_stack, stack_from_array
+from emdiff_app.physics import ImagingModel
+from emdiff_app.priors import (
+    Training,
+    export_prior,
+    read_card,
+    read_preview,
+    read_prior,
+    verify_prior,
+    write_prior,
+)
 
 
 @pytest.fixture
-def written(tmp_path):
+def file(tmp_path):
+    return make_file(tmp_path / "cells.emprior")
+
+
+def test_a_prior_comes_back_as_it_was(tmp_path):
     prior = LearnedPrior("tiny", 1, 0.25, 0.1)
-    torch.nn.init.normal_(prior.network.head.weight)
-    card = Card(
-        size="tiny",
-        channels=1,
-        sigma_data=0.25,
-        mean=0.1,
-        scale=IntensityScale(offset=100, gain=55.5),
-        model=ImagingModel(noise=GaussianNoise(sigma=7.0)),
-        training=Training(images=("cells.tif",), crops=64, rounds=2, held_out=(1.0, 1.5)),
-        author="A. Colleague",
-        licence="CC-BY-4.0",
-    )
+    for weight in prior.parameters():
+        torch.nn.init.normal_(weight, std=0.1)
+    card = make_card(prior)
     path = tmp_path / "cells.emprior"
     write_prior(path, prior, card)
-    return path, prior, card
-
-
-def rewritten(path, change):
-    """The same file with `change(members)` applied, as somebody else might have made it."""
-    with zipfile.ZipFile(path) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-    change(members)
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, data in members.items():
-            archive.writestr(name, data)
-
-
-def edited_card(path, **fields):
-    def change(members):
-        members["prior.json"] = json.dumps({**json.loads(members["prior.json"]), **fields}).encode()
-
-    rewritten(path, change)
-
-
-def test_a_prior_comes_back_as_it_was(written):
-    path, prior, card = written
     again, found = read_prior(path)
     x = torch.randn(1, 1, 20, 20)
     torch.testing.assert_close(again.denoise(x, 0.3), prior.denoise(x, 0.3))
-    for name in ("scale", "model", "training", "author", "licence"):
+    for name in ("scale", "training", "author", "licence", "pixel_size_um", "size", "channels"):
         assert getattr(found, name) == getattr(card, name)
-    assert "torch" in found.versions
+    assert found.versions["torch"] == str(torch.__version__)
     assert read_card(path) == found
 
 
-def test_the_file_explains_itself_and_holds_no_pickle(written):
-    with zipfile.ZipFile(written[0]) as archive:
-        assert set(archive.namelist()) == {"prior.json", "model.safetensors", "README.md"}
-        assert "emdiff restore" in archive.read("README.md").decode()
+def test_reading_a_prior_uses_up_no_random_numbers(file):
+    torch.manual_seed(3)
+    wanted = torch.rand(2)
+    torch.manual_seed(3)
+    read_prior(file)
+    assert torch.equal(torch.rand(2), wanted)
 
 
-def test_a_prior_from_a_newer_program_is_refused_by_both_versions(written):
-    edited_card(written[0], schema_version=7, versions={"emdiff": "9.1"})
-    with pytest.raises(PriorError, match=r"newer EMDiff \(9\.1, format 7\).*update"):
-        read_prior(written[0])
+def test_a_later_table_of_sizes_does_not_break_it(file, monkeypatch):
+    from emdiff_app.diffusion import network
+
+    before = read_prior(file)[0]
+    monkeypatch.setattr(network, "SIZES", {})
+    x = torch.randn(1, 1, 16, 16)
+    assert torch.equal(read_prior(file)[0].denoise(x, 0.1), before.denoise(x, 0.1))
 
 
-def test_a_changed_weight_is_noticed(written):
-    def change(members):
-        data = bytearray(members["model.safetensors"])
-        data[-3] ^= 1
-        members["model.safetensors"] = bytes(data)
-
-    rewritten(written[0], change)
-    with pytest.raises(PriorError, match="checksum"):
-        read_prior(written[0])
-
-
-@pytest.mark.parametrize("keep", [0, 10, 1000, 100_000])
-def test_half_a_file_is_refused_in_a_sentence(written, keep):
-    path = written[0]
-    path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(PriorError, match="again"):
-        read_prior(path)
+def test_the_file_explains_itself_and_holds_no_pickle(file):
+    members = taken_apart(file)
+    assert set(members) == {
+        CARD,
+        "model.safetensors",
+        "images.safetensors",
+        "preview.png",
+        "README.md",
+    }
+    page = members["README.md"].decode()
+    assert "emdiff restore" in page
+    assert "A. Colleague" in page
+    assert '"sigma": 7.0' in page
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"size": "colossal"},
-        {"channels": 10**9},
-        {"sigma_data": -1},
-        {"scale": {"offset": 0, "gain": 0}},
-        {"model": {"noise": {"kind": "psychic"}}},
-        {"schema_version": "one"},
-        {"architecture": "other-net"},
-    ],
-)
-def test_a_card_that_makes_no_sense_is_refused(written, fields):
-    edited_card(written[0], **fields)
-    with pytest.raises(PriorError):
-        read_prior(written[0])
+def test_other_programs_can_read_the_weights(file):
+    import safetensors.torch
+
+    weights = safetensors.torch.load(taken_apart(file)["model.safetensors"])
+    own = make_prior().network.state_dict()
+    assert all(torch.equal(weights[name], own[name]) for name in own)
 
 
-def test_a_zip_bomb_is_not_unpacked(written):
-    path = written[0]
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("prior.json", b" " * (32 << 20))
-    with pytest.raises(PriorError, match="too large"):
-        read_card(path)
+def test_the_psf_travels_along(tmp_path):
+    stack = stack_from_array(
+        np.pad(BEAD, 3) * 1000, "YX", pixel_size={"Y": PixelSize(50, "nm"), "X": PixelSize(50, "nm")}
+    )
+    (tmp_path / "mine").mkdir()
+    save_stack(stack, tmp_path / "mine" / "bead.tif")
+    words = {
+        "operator": [
+            {"kind": "blur", "psf": {"kind": "image", "path": "bead.tif"}},
+            {"kind": "mask", "pattern": "image", "path": "dead.tif", "invert": True},
+        ],
+        "noise": {"kind": "gaussian", "sigma": 7.0},
+    }
+    dead = np.zeros((24, 24), np.uint8)
+    dead[3, 4] = 200
+    save_stack(stack_from_array(dead, "YX"), tmp_path / "mine" / "dead.tif")
+    model = ImagingModel.model_validate(words).located(tmp_path / "mine")
+    prior = make_prior()
+    write_prior(tmp_path / "p.emprior", prior, make_card(prior, model=model))
+    pixel_size = stack.pixel_size
+    here = model.bind((24, 24), pixel_size=pixel_size)
+    x = torch.rand((1, 1, *here.domain))
+    wanted = here.apply(x)
+    assert wanted[0, 0, 3, 4] == 0
+    for name in ("bead.tif", "dead.tif"):
+        (tmp_path / "mine" / name).unlink()
+
+    read = read_card(export_prior(tmp_path / "p.emprior", tmp_path / "q.emprior"))
+    there = read.model.bind((24, 24), pixel_size=pixel_size)
+    torch.testing.assert_close(there.apply(x), wanted)
+    # The bead's own pixel size came along too: on coarser images it covers fewer pixels.
+    coarser = {axis: PixelSize(100, "nm") for axis in "YX"}
+    assert read.model.bind((24, 24), pixel_size=coarser).domain < there.domain
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(PriorError, match="does not exist"):
-        read_prior(tmp_path / "none.emprior")
+def test_a_model_without_images_stays_as_it_was(tmp_path):
+    prior, model = make_prior(), ImagingModel.model_validate({"noise": {"kind": "gaussian", "sigma": 1}})
+    write_prior(tmp_path / "p.emprior", prior, make_card(prior, model=model))
+    assert read_card(tmp_path / "p.emprior").model == model
+    assert "images.safetensors" not in taken_apart(tmp_path / "p.emprior")
+
+
+def test_a_preview_comes_back(file, tmp_path):
+    import imagecodecs
+
+    assert np.array_equal(imagecodecs.png_decode(read_preview(file)), np.arange(256).reshape(16, 16))
+    prior = make_prior()
+    write_prior(tmp_path / "plain.emprior", prior, make_card(prior))
+    assert read_preview(tmp_path / "plain.emprior") is None
+
+
+def test_export_keeps_everything_but_the_words_it_is_given(file, tmp_path):
+    out = export_prior(file, tmp_path / "shared", name="Mitochondria", author="B. Colleague")
+    assert out.name == "shared.emprior"
+    before, after = taken_apart(file), taken_apart(out)
+    for name in ("model.safetensors", "images.safetensors", "preview.png"):
+        assert after[name] == before[name]
+    old, new = json.loads(before[CARD]), json.loads(after[CARD])
+    assert {name for name in old if old[name] != new[name]} == {"name", "author", "sha256"}
+    assert (new["name"], new["author"], new["licence"]) == ("Mitochondria", "B. Colleague", "CC-BY-4.0")
+    assert "Mitochondria" in after["README.md"].decode()
+    x = torch.randn(1, 1, 16, 16)
+    assert torch.equal(read_prior(out)[0].denoise(x, 0.1), read_prior(file)[0].denoise(x, 0.1))
+    verify_prior(out)
+
+
+def test_export_asks_before_it_replaces(file, tmp_path):
+    out = export_prior(file, tmp_path / "shared.emprior")
+    with pytest.raises(PriorError, match="already exists"):
+        export_prior(file, out, name="other")
+    assert read_card(export_prior(file, out, name="other", overwrite=True)).name == "other"
+
+
+def test_export_onto_itself_gives_it_a_name(file):
+    export_prior(file, file, name="Cells", overwrite=True)
+    assert read_card(file).name == "Cells"
+    verify_prior(file)
+
+
+def test_words_that_are_too_long_are_refused_before_anything_is_written(file, tmp_path):
+    with pytest.raises(PriorError, match=r"not written.*name"):
+        export_prior(file, tmp_path / "long.emprior", name="x" * 1000)
+    assert not (tmp_path / "long.emprior").exists()
+
+
+def test_words_cannot_play_with_the_terminal(file, tmp_path):
+    out = export_prior(file, tmp_path / "odd.emprior", name="a\x1b[2Jb\nlicence: none", author="\udce9")
+    card = read_card(out)
+    assert card.name == "a [2Jb licence: none"
+    assert card.author == " "
+
+
+def test_more_images_than_a_card_names_are_counted():
+    made = Training(images=tuple(f"{i}.tif" for i in range(5000)))
+    assert made.images[999:] == ("999.tif", "and 4000 more")
+    assert Training(images=made.images) == made
+
+
+def test_a_score_that_is_no_number_does_not_make_the_file_unreadable(tmp_path):
+    prior = make_prior()
+    card = make_card(prior, training=Training(held_out=(float("nan"), 1.0)))
+    write_prior(tmp_path / "p.emprior", prior, card)
+    assert read_card(tmp_path / "p.emprior").training.held_out == (None, 1.0)
+
+
+def test_weights_that_are_not_finite_are_not_written_over_good_ones(file):
+    before = file.read_bytes()
+    prior = make_prior()
+    next(prior.parameters()).data[0] = float("nan")
+    with pytest.raises(PriorError, match="not finite"):
+        write_prior(file, prior, make_card(prior))
+    assert file.read_bytes() == before
+
+
+def test_verify_counts_what_it_checked(file):
+    found = verify_prior(file)
+    assert set(found.sha256) == set(taken_apart(file)) - {CARD}
+    assert found.parameters == sum(w.numel() for w in make_prior().parameters())
+
+
+@pytest.mark.parametrize("name", ["README.md", "preview.png"])
+def test_verify_notices_what_reading_does_not_need(file, name):
+    members = taken_apart(file)
+    file.write_bytes(put_together({**members, name: members[name][:-1]}))
+    read_prior(file)
+    with pytest.raises(PriorError, match=f"{name} does not match"):
+        verify_prior(file)
+    del members[name]
+    file.write_bytes(put_together(members))
+    with pytest.raises(PriorError, match=f"{name} was added or taken"):
+        verify_prior(file)
+
+
+def test_a_network_that_computes_nothing_is_noticed(tmp_path):
+    prior = make_prior()
+    for weight in prior.parameters():
+        weight.data.fill_(1e30)
+    write_prior(tmp_path / "p.emprior", prior, make_card(prior))
+    with pytest.raises(PriorError, match="no finite images"):
+        verify_prior(tmp_path / "p.emprior")
+
+
+def test_a_file_packed_again_by_another_program_still_opens(file):
+    """Which may compress the small members, but not the tensors."""
+    members = taken_apart(file)
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, data in members.items():
+            packed = zipfile.ZIP_STORED if name.endswith("tensors") else zipfile.ZIP_DEFLATED
+            archive.writestr(name, data, packed)
+    verify_prior(file)
+
+
+def test_a_link_to_a_prior_is_followed(file, tmp_path):
+    (tmp_path / "link.emprior").symlink_to(file)
+    assert read_card(tmp_path / "link.emprior") == read_card(file)
+
+
+def test_the_card_alone_says_nothing_of_damaged_weights(file):
+    members = taken_apart(file)
+    file.write_bytes(put_together({**members, "model.safetensors": b"broken"}))
+    assert read_card(file).author == "A. Colleague"
+    with pytest.raises(PriorError, match="weights"):
+        read_prior(file)
+
+
+def test_a_card_is_read_without_its_unknown_fields(file):
+    """A later program may add what an older one need not know, within the same format."""
+    file.write_bytes(put_together(with_card(taken_apart(file), mood="good")))
+    assert not hasattr(read_card(file), "mood")
