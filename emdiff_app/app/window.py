@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from napari.qt import get_current_stylesheet
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
@@ -74,8 +74,9 @@ class MainWindow(QMainWindow):
 
     def _show_progress(self, new: LearningStatus, old: LearningStatus) -> None:
         """Once for each run; who closes the dock during a run is not asked again."""
-        if new.run != old.run:
+        if new.run != old.run and not self.docks[-1].isVisible():
             self.docks[-1].show()
+            QTimer.singleShot(0, self.canvas.model.reset_view)  # the canvas has become smaller
 
     def _show_status(self) -> None:
         status = self.canvas.model.status
