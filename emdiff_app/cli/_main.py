@@ -51,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run `emdiff` and return its exit code: 0 done, 2 bad input, 1 a mistake of ours, 130 Ctrl-C."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        return int(build()(arguments, standalone_mode=False) or 0)
+        with _output.warnings_said():
+            return int(build()(arguments, standalone_mode=False) or 0)
     except EMDiffError as error:
         return _refuse(str(error), arguments, BAD_INPUT)
     except KeyboardInterrupt:

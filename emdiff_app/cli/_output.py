@@ -3,10 +3,12 @@
 import json
 import math
 import sys
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["emit", "say", "to_json"]
+__all__ = ["emit", "say", "to_json", "warnings_said"]
 
 
 def to_json(result: Mapping[str, Any]) -> str:
@@ -22,6 +24,14 @@ def emit(result: Mapping[str, Any]) -> None:
 def say(text: str) -> None:
     """Tell a person how far things are; stderr, so that stdout stays clean for pipes."""
     print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def warnings_said() -> Iterator[None]:
+    """Warnings raised while a command runs are sentences on stderr, without the line of code they came from."""
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: say(f"emdiff: {message}")
+        yield
 
 
 def _plain(value: Any) -> Any:

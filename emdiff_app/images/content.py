@@ -1,6 +1,7 @@
 """What is in the pixels, from a few planes: their range, and images that hold nothing."""
 
 import math
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,10 +33,14 @@ def check_content(stack: Stack, planes: int = 8) -> Content:
     chosen = sorted({round(i * (count - 1) / max(1, planes - 1)) for i in range(planes)}) if count else []
     rows, columns, whole = _window(stack)
     ranges: list[tuple[float, float] | None] = []
+    said: list[str] = []
     pixels = unknown = 0
     for number in chosen:
         index = tuple(int(i) for i in np.unravel_index(number, sizes)) if sizes else ()
-        part = stack.plane(index) if whole else stack.region(index, rows, columns)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            part = stack.plane(index) if whole else stack.region(index, rows, columns)
+        said += [str(warning.message) for warning in caught]
         pixels += part.size
         if part.dtype.kind == "f":
             finite = np.isfinite(part)
@@ -48,7 +53,7 @@ def check_content(stack: Stack, planes: int = 8) -> Content:
         maximum=max((r[1] for r in known), default=None),
         planes=len(chosen),
         whole=whole and len(chosen) == count,
-        warnings=tuple(_sentences(ranges, unknown, pixels)),
+        warnings=(*dict.fromkeys(said), *_sentences(ranges, unknown, pixels)),
     )
 
 

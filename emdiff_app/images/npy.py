@@ -52,10 +52,12 @@ def _mapped(path: Path) -> NDArray[Any]:
     except Exception as error:  # numpy parses the header as Python, so a damaged one can raise anything
         reason = " ".join(str(error).split()) or type(error).__name__
         raise StackError(
-            f"{path.name}: it is no readable .npy array ({reason}); it may be cut short."
+            f"{path.name}: it is no readable .npy array ({reason}); it may be cut short, so copy it again."
         ) from None
     if array.dtype.kind not in "buif":
-        raise StackError(f"{path.name}: it holds {array.dtype} and not real numbers, so it was not opened.")
+        raise StackError(
+            f"{path.name}: it holds {array.dtype} and not real numbers, so it was not opened; save integers or floats."
+        )
     return array
 
 

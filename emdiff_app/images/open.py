@@ -52,11 +52,11 @@ def open_stack(
         raise StackError(f"{where}: there is no such file; check the name.") from error
     except OSError as error:
         raise StackError(
-            f"{where}: it cannot be read ({error.strerror or error}); nothing was changed."
+            f"{where}: it cannot be read ({error.strerror or error}); nothing was changed. Check its permissions."
         ) from error
     except MemoryError as error:
         raise StackError(
-            f"{where.name}: opening it takes more memory than there is; nothing was changed."
+            f"{where.name}: opening it takes more memory than there is; nothing was changed. Close other programs."
         ) from error
 
 

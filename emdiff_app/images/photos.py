@@ -92,7 +92,9 @@ def open_photo(
     letters = "YX" if samples == 1 else "YXC" if samples == 2 else "YXS"
     mapped = map_axes(letters, (height, width, samples)[: len(letters)], axes, name=path.name)
     if mapped.letters[:2] != "YX":
-        raise StackError(f"{path.name}: the first axes of a photo are Y and X; --axes {axes} says otherwise.")
+        raise StackError(
+            f"{path.name}: the first axes of a photo are Y and X; --axes {axes} says otherwise; leave it out."
+        )
     stack = Stack(
         _PhotoReader(path, mode, formats, deep, orientation),
         mapped.axes,
@@ -218,7 +220,7 @@ def _check_size(path: Path, nbytes: int) -> None:
     if nbytes > _MOST_BYTES or (nbytes > 64 << 20 and nbytes > _HIGHEST_RATIO * stored):
         raise StackError(
             f"{path.name}: it claims {nbytes / 2**30:.1f} GiB of pixels in {stored} bytes, so it is damaged or no "
-            "photo; nothing was changed."
+            "photo; nothing was changed. Copy it again."
         )
 
 

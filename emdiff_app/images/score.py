@@ -39,7 +39,7 @@ def ssim(result: NDArray[Any], truth: NDArray[Any], *, data_range: float | None 
     a, b, reach = _checked(result, truth, data_range)
     if min(a.shape[:2]) < SMALLEST:
         raise StackError(
-            f"SSIM needs images of at least {SMALLEST}x{SMALLEST} pixels, and these are {_size(a)}; nothing was scored."
+            f"SSIM needs images of at least {SMALLEST}x{SMALLEST} pixels, and these are {_size(a)}; score larger ones."
         )
     return float(
         structural_similarity(
@@ -84,7 +84,7 @@ def _checked(
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
         which = "truth" if np.isfinite(a).all() else "result"
         raise StackError(
-            f"The {which} has pixels that are not numbers (NaN or infinite), so it has no score."
+            f"The {which} has pixels that are not numbers (NaN or infinite), so it has no score; mend it first."
         )
     reach = span(b) if data_range is None else float(data_range)
     if not (math.isfinite(reach) and reach > 0):

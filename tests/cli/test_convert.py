@@ -99,6 +99,22 @@ def test_what_a_bare_format_cannot_keep_is_said(recorded, tmp_path, capsys):
     assert "pixel size, channel names, provenance were left out" in capsys.readouterr().err
 
 
+@pytest.mark.filterwarnings("default")
+def test_holes_that_show_only_when_read_are_said_as_a_sentence(recorded, tmp_path, capsys, monkeypatch):
+    assert main(["convert", str(recorded), str(tmp_path / "in.zarr")]) == 0
+    (tmp_path / "in.zarr/0/c/1/2/0/0").unlink()
+    monkeypatch.setattr("emdiff_app.images.ome_zarr.opening.count_chunks", lambda *_: None)  # too many
+    capsys.readouterr()
+    assert main(["convert", str(tmp_path / "in.zarr"), str(tmp_path / "out.tif")]) == 0
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert said[0].startswith("emdiff: ")
+    assert "lacks 1 of its chunks" in said[0]
+    assert main(["inspect", str(tmp_path / "in.zarr"), "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)["stacks"][0]
+    assert [w for w in shown["warnings"] if "lacks 1 of its chunks" in w] == shown["warnings"][:1]
+
+
 def test_long_conversions_say_how_far_they_are(recorded, tmp_path, capsys, monkeypatch):
     clock = iter(range(1000))
     monkeypatch.setattr("time.monotonic", lambda: next(clock))

@@ -27,11 +27,13 @@ class Found:
 def find_image(path: Path) -> Found:
     """The one image at `path`, or an error that names what is there."""
     if not path.exists():
-        raise StackError(f"{path} does not exist.")
+        raise StackError(f"{path}: there is no such file; check the name.")
     folder = open_folder_of(path)
     node = read_node(folder) or _only_child(folder)
     if node is None:
-        raise StackError(f"{path} holds no Zarr array or group; it may be incomplete.")
+        raise StackError(
+            f"{path} holds no Zarr array or group; check the name, or copy the whole folder again."
+        )
     if node.kind == "array":
         return _level_of_parent(node) or Found(node)
     found = _enter(node, path, _DEEPEST)
@@ -69,7 +71,7 @@ def _only(node: Node, path: Path, names: list[str], has: str, what: str, depth: 
         )
     child = read_node(inside(node.folder, names[0])) if names else None
     if child is None or not depth:
-        raise StackError(f"{path} holds no image; it is an empty group or an incomplete copy.")
+        raise StackError(f"{path} holds no image; if it should, copy the whole folder again.")
     return Found(child) if child.kind == "array" else _enter(child, path, depth - 1)
 
 
@@ -80,7 +82,7 @@ def _multiscale(node: Node, attributes: dict[str, Any], level: str | None = None
     if level is not None:
         datasets = [d for d in datasets if d["path"].strip("/") == level]
     if not datasets:
-        raise StackError(f"{node.name}: its multiscale metadata name no image; the file is incomplete.")
+        raise StackError(f"{node.name}: its multiscale metadata name no image; copy the whole folder again.")
     array = read_node(inside(node.folder, datasets[0]["path"]))
     if array is None or array.kind != "array":
         raise StackError(

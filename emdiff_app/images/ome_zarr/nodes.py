@@ -86,7 +86,7 @@ def open_folder_of(path: Path) -> Folder:
         return zipfile.Path(path)
     except (zipfile.BadZipFile, OSError) as error:
         raise StackError(
-            f"{path} is not a Zarr folder and not a readable zip ({error}); it may be cut short."
+            f"{path} is not a Zarr folder and not a readable zip ({error}); it may be cut short, so copy it again."
         ) from None
 
 
@@ -98,7 +98,9 @@ def inside(folder: Folder, path: str) -> Folder:
     if isinstance(target, Path) and isinstance(folder, Path) and not outside:
         outside = not target.resolve().is_relative_to(folder.resolve())
     if outside:
-        raise StackError(f"{folder}: it points outside of its own folder ({path!r}), so it was not opened.")
+        raise StackError(
+            f"{folder}: it points outside of its own folder ({path!r}), so it was not opened; ask for a whole copy."
+        )
     return target
 
 
@@ -109,7 +111,7 @@ def read_node(folder: Folder) -> Node | None:
         kind = meta.get("node_type")
         if kind not in ("array", "group") or meta.get("zarr_format") != 3:
             raise StackError(
-                f"{folder}: its zarr.json is not that of a group or an array; it may be damaged."
+                f"{folder}: its zarr.json is not that of a group or an array; it may be damaged, so copy it again."
             )
         return Node(folder, kind, 3, _mapping(meta.get("attributes")), meta if kind == "array" else {})
     attributes = _json(folder / ".zattrs") or {}
@@ -134,12 +136,16 @@ def array_info(node: Node) -> ArrayInfo:
     shape = _sizes(node, meta.get("shape"), "shape", least=0)
     grid = _mapping(meta.get("chunk_grid")) if node.version == 3 else {}
     if node.version == 3 and grid.get("name") != "regular":
-        raise StackError(f"{node.name}: its chunks are not on a regular grid, which I can't read.")
+        raise StackError(
+            f"{node.name}: its chunks are not on a regular grid, which I can't read; save it with chunks of one size."
+        )
     chunks = _sizes(
         node, _mapping(grid.get("configuration")).get("chunk_shape") if grid else meta.get("chunks"), "chunks"
     )
     if len(chunks) != len(shape) or not 2 <= len(shape) <= 8:
-        raise StackError(f"{node.name}: shape {shape} with chunks {chunks} is no image; it may be damaged.")
+        raise StackError(
+            f"{node.name}: shape {shape} with chunks {chunks} is no image; it may be damaged, so copy it again."
+        )
     dtype = _dtype(node, meta.get("data_type") if node.version == 3 else meta.get("dtype"))
     if math.prod(chunks) * dtype.itemsize > _LARGEST_CHUNK:
         size = math.prod(chunks) * dtype.itemsize / 1e9
@@ -155,7 +161,9 @@ def array_info(node: Node) -> ArrayInfo:
     else:
         separator, prefix = meta.get("dimension_separator", "."), ""
     if separator not in (".", "/"):
-        raise StackError(f"{node.name}: its chunk names are joined by {separator!r}, which is not allowed.")
+        raise StackError(
+            f"{node.name}: its chunk names are joined by {separator!r}, which is not allowed; copy it again."
+        )
     names = meta.get("dimension_names") if node.version == 3 else node.attributes.get("_ARRAY_DIMENSIONS")
     if not isinstance(names, list) or len(names) != len(shape):
         names = [None] * len(shape)
@@ -196,7 +204,9 @@ def _codecs(value: Any) -> list[dict[str, Any]]:
 def _sizes(node: Node, value: Any, what: str, least: int = 1) -> tuple[int, ...]:
     numbers = value if isinstance(value, list) else [None]
     if not all(type(n) is int and least <= n < 2**40 for n in numbers):
-        raise StackError(f"{node.name}: its {what} {value!r} makes no sense; the metadata is damaged.")
+        raise StackError(
+            f"{node.name}: its {what} {value!r} makes no sense, so its metadata are damaged; copy it again."
+        )
     return tuple(numbers)
 
 
@@ -206,7 +216,9 @@ def _dtype(node: Node, value: Any) -> np.dtype[Any]:
     except (TypeError, ValueError):
         dtype = None
     if dtype is None or dtype.kind not in "buif":
-        raise StackError(f"{node.name}: it holds {value!r} and not real numbers, so it was not opened.")
+        raise StackError(
+            f"{node.name}: it holds {value!r} and not real numbers, so it was not opened; save integers or floats."
+        )
     return dtype
 
 
@@ -217,12 +229,14 @@ def _json(file: Folder) -> dict[str, Any] | None:
         with file.open("rb") as handle:
             content = handle.read(_LARGEST_METADATA + 1)
         if len(content) > _LARGEST_METADATA:
-            raise StackError(f"{file} is too large for metadata, so it was not opened.")
+            raise StackError(f"{file} is too large for metadata, so it was not opened; copy it again.")
         value = json.loads(content)
     except (ValueError, OSError, RecursionError, zipfile.BadZipFile) as error:
-        raise StackError(f"{file} cannot be read ({error}); it may be damaged or cut short.") from None
+        raise StackError(
+            f"{file} cannot be read ({error}); it may be damaged or cut short, so copy it again."
+        ) from None
     if not isinstance(value, dict):
-        raise StackError(f"{file} holds something else than metadata; it may be damaged.")
+        raise StackError(f"{file} holds something else than metadata; it may be damaged, so copy it again.")
     return value
 
 

@@ -85,7 +85,7 @@ def _multiscale_words(image: Found, info: ArrayInfo) -> _Words:
     if len(axes) != len(info.shape):
         raise StackError(
             f"{image.array.name}: the metadata name {len(axes)} axes, but the array has {len(info.shape)} "
-            f"{info.shape}; it may be damaged."
+            f"{info.shape}; it may be damaged, so copy it again."
         )
     words = _Words("".join(_letter(axis) for axis in axes))
     if _ours(image).get("rgb") is True:  # OME-Zarr has no colour; we stored its samples as channels

@@ -29,10 +29,12 @@ def open_array(node: Node, info: ArrayInfo) -> Any:
             array = zarr.open_array(**_place(node.folder), mode="r", zarr_format=node.version)
         except Exception as error:
             raise StackError(
-                f"{node.name} cannot be opened ({type(error).__name__}: {error}); it may be damaged."
+                f"{node.name} cannot be opened ({type(error).__name__}: {error}); it may be damaged, so copy it again."
             ) from None
     if array.shape != info.shape:
-        raise StackError(f"{node.name}: its metadata contradict each other; it may be damaged.")
+        raise StackError(
+            f"{node.name}: its metadata contradict each other; it may be damaged, so copy it again."
+        )
     return array
 
 
@@ -108,8 +110,8 @@ class ZarrReader:
         if missing:
             self._check_chunks = False
             warnings.warn(
-                f"{self._node.name}: {missing} chunks of a plane do not exist and read as the fill value; "
-                "if the image should not be empty there, copy the file again.",
+                f"{self._node.name}: a plane lacks {missing} of its chunks, which read as the fill value; if the image "
+                "should not be empty there, copy the file again.",
                 stacklevel=2,
             )
 

@@ -84,7 +84,7 @@ class Saving:
             if plane.shape != self.stack.plane_shape:
                 raise StackError(
                     f"{self.stack.name or 'The image'}: plane {index} is {plane.shape} pixels and not "
-                    f"{self.stack.plane_shape}; nothing was written. The file may be damaged."
+                    f"{self.stack.plane_shape}; nothing was written. The file may be damaged: copy it again."
                 )
             yield index, self.casting(plane)
             if self.on_plane:
@@ -120,7 +120,9 @@ def save_stack(
     if compression not in COMPRESSIONS:
         raise StackError(f"There is no compression {compression!r}; choose {', '.join(COMPRESSIONS)}.")
     if not all(stack.shape):
-        raise StackError(f"{stack.name or 'The image'} has no pixels ({stack!r}); nothing was written.")
+        raise StackError(
+            f"{stack.name or 'The image'} has no pixels ({stack!r}), so nothing was written; choose another."
+        )
     casting = Casting(stack.dtype, _dtype(dtype, stack), stack.name or "The image")
     saving = Saving(stack, casting, provenance or {}, compression, zarr_version, on_plane)
     _check_space(path, saving)

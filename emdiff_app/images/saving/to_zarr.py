@@ -33,7 +33,7 @@ def write_ome_zarr(saving: Saving, folder: Path) -> None:
 
     stack = saving.stack
     if saving.zarr_version not in ("0.4", "0.5"):
-        raise StackError(f"OME-Zarr {saving.zarr_version} is not one of the versions I write: 0.4 and 0.5.")
+        raise StackError(f"OME-Zarr {saving.zarr_version} is not a version that I write; choose 0.5 or 0.4.")
     if "S" in stack.axes and "C" in stack.axes:
         raise StackError(
             f"{stack.name or 'The image'}: OME-Zarr cannot hold channels of RGB colour; nothing was written. "

@@ -37,7 +37,7 @@ def choose(found: list[_Image], wanted: int | None, name: str) -> tuple[Series, 
         raise StackError(f"{name}: it holds no image; nothing was changed. Check that it is the right file.")
     if wanted is not None:
         if not 0 <= wanted < len(found):
-            raise StackError(f"{name}: there is no series {wanted}; it has {len(found)}, counted from 0.")
+            raise StackError(f"{name}: there is no series {wanted}; choose from 0 to {len(found) - 1}.")
         return found[wanted].make(), []
     best = max(range(len(found)), key=lambda i: (math.prod(found[i].shape), -i))
     others = [f"{i} ({image})" for i, image in enumerate(found) if i != best and not image.reduced]
