@@ -69,7 +69,8 @@ def _guess(letter: str, length: int, letters: list[str], name: str) -> tuple[str
     """The one axis of unknown meaning: depth, unless it may just as well be channels."""
     free = [a for a in "ZTC" if a not in letters]
     others = "".join(a for a in letters if a in AXES)
-    example = " or ".join(f"--axes {_sorted(a + others)}" for a in free)
+    examples = [f"--axes {_sorted(a + others)}" for a in free]
+    example = " or ".join(examples)
     what = NAMES.get(letter, "unnamed")
     if not free:
         raise StackError(
@@ -86,9 +87,10 @@ def _guess(letter: str, length: int, letters: list[str], name: str) -> tuple[str
             f"{name}: I can't tell whether the axis of length {length} is depth, time or channels; "
             f"say it with {example}."
         )
+    otherwise = f", or choose {' or '.join(examples[1:])}" if examples[1:] else ""
     warning = (
         f"The file does not say what its axis of length {length} is ({what}); it is taken as {free[0]}. "
-        f"If that is wrong, say it with {example}."
+        f"Confirm that with {examples[0]}{otherwise}."
     )
     return free[0], (warning,)
 

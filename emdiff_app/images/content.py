@@ -11,6 +11,9 @@ from .stack import Stack
 __all__ = ["Content", "check_content"]
 
 _MOST_PIXELS = 1 << 24
+_SMALL = 1 << 22
+"""Of a stack with no more pixels than this, and not too many planes, all are looked at."""
+_MANY_PLANES = 256
 
 
 @dataclass(frozen=True)
@@ -27,9 +30,11 @@ class Content:
 
 
 def check_content(stack: Stack, planes: int = 8) -> Content:
-    """Look at up to `planes` planes spread over `stack`, and of very large ones at their middle."""
+    """Look at a small stack whole, else at up to `planes` planes spread over it, of very large ones at their middle."""
     sizes = stack.shape[: len(stack.outer_axes)]
     count = math.prod(sizes)
+    if math.prod(stack.shape) <= _SMALL and count <= _MANY_PLANES:
+        planes = count
     chosen = sorted({round(i * (count - 1) / max(1, planes - 1)) for i in range(planes)}) if count else []
     rows, columns, whole = _window(stack)
     ranges: list[tuple[float, float] | None] = []

@@ -12,11 +12,20 @@ __all__ = ["PixelSizes", "override"]
 PixelSizes = float | PixelSize | Mapping[str, float | PixelSize]
 """A number (um, for Y and X), or one for each axis: `{"Z": 0.3, "Y": 0.108, "X": 0.108}`."""
 
+_DOUBT = "The pixel size is exactly 1 um, which often means that it was never set; give it with --pixel-size."
+
 
 def override(stack: Stack, pixel_size: PixelSizes | None = None, channel: int | str | None = None) -> Stack:
-    """`stack` with the pixel size and the channel that the user asked for."""
+    """`stack` with the pixel size and the channel that the user asked for.
+
+    A file's own pixel size of exactly 1 um, which many programs write for want of one, is doubted.
+    """
+    warnings = [sentence for sentence in stack.warnings if sentence != _DOUBT]
     if pixel_size is not None:
         stack = stack.with_(pixel_size={**stack.pixel_size, **_sizes(pixel_size, stack.name)})
+    elif stack.pixel_size.get("X") == stack.pixel_size.get("Y") == PixelSize(1.0):
+        warnings.append(_DOUBT)
+    stack = stack.with_(warnings=tuple(warnings))
     return stack if channel is None else stack.channel(channel)
 
 

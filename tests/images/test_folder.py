@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emdiff_app.errors import StackError
-from emdiff_app.images import open_stack, save_stack
+from emdiff_app.images import PixelSize, open_stack, save_stack, stack_from_array
 from emdiff_app.images.folders.names import natural_key, parse_name
 
 
@@ -199,3 +199,13 @@ def test_a_real_plate(shared_data):
         assert stack.pixel_size["X"].value == pytest.approx(1.3668)
         file = next(folder.glob("ZStep_3/*E07_s1_w2*.tif"))
         np.testing.assert_array_equal(stack.plane((1, 2)), tifffile.imread(file))
+
+
+def test_a_pixel_size_of_exactly_1_um_is_doubted_once_and_believed_when_said(tmp_path):
+    plane = stack_from_array(np.ones((8, 8), np.uint8), "YX", pixel_size={a: PixelSize(1.0) for a in "YX"})
+    (tmp_path / "planes").mkdir()
+    for name in ("z1.ome.tif", "z2.ome.tif", "one.zarr"):
+        save_stack(plane, tmp_path / ("planes" if name[0] == "z" else "") / name)
+    for path in (tmp_path / "planes", tmp_path / "one.zarr"):
+        assert sum("exactly 1 um" in w for w in open_stack(path).warnings) == 1
+        assert not any("exactly 1 um" in w for w in open_stack(path, pixel_size=1.0).warnings)

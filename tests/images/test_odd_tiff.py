@@ -30,6 +30,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "formats.md"
 BEGIN, END = "<!-- odd files: begin -->", "<!-- odd files: end -->"
 FIELDS = ["file", "outcome", "axes", "shape", "dtype", "format", "compression", "checked", "pixels", "said"]
 LIMIT = 20
+LOST = 255  # what multiprocessing says of a process whose end its server did not report; a crash is negative
 AT_ONCE = 2
 
 
@@ -138,12 +139,14 @@ def outcomes(folder: Path) -> list[dict[str, str]]:
         return list(pool.map(lambda path: one(context, path, folder), files))
 
 
-def one(context, path: Path, folder: Path) -> dict[str, str]:
+def one(context, path: Path, folder: Path, *, again: bool = True) -> dict[str, str]:
     results = context.SimpleQueue()
     process = context.Process(target=look, args=(str(path), results))
     process.start()
     process.join(LIMIT)
     name = path.relative_to(folder).as_posix()
+    if process.exitcode == LOST and again:
+        return one(context, path, folder, again=False)
     if process.is_alive() or process.exitcode:
         what = "hang" if process.is_alive() else f"crash {process.exitcode}"
         process.kill()

@@ -120,7 +120,7 @@ def test_a_folder_of_one_spread_stack_opens_as_that(tmp_path):
         with pytest.raises(StackError, match="being read"):
             save_stack(opened, tmp_path / "z3.ome.tif", overwrite=True)
     tifffile.imwrite(tmp_path / "another.tif", data[0])
-    with pytest.raises(StackError, match="does not fit the first of its series"):
+    with pytest.raises(StackError, match=r"z0.ome.tif \(Z5 Y20 X30 uint16\) does not fit another.tif"):
         open_stack(tmp_path)
 
 

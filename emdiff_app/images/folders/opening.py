@@ -145,11 +145,12 @@ def _outer_axes(
     if not free:
         raise StackError(f"{name}: its files have all axes already ({first.axes}); open them one by one.")
     others = " or ".join(f"--axes {a}{first.axes}" for a in free[1:])
-    return free[0], [
+    otherwise = f", or choose {others}" if others else ""
+    warning = (
         f"The names of the {len(names)} files do not say along which axis they stand; they are taken as "
-        f"{free[0]}, in the order of their numbers."
-        + (f" If that is wrong, say it with {others}." if others else "")
-    ]
+        f"{free[0]}, in the order of their numbers. Confirm that with --axes {free[0]}{first.axes}{otherwise}."
+    )
+    return free[0], [warning]
 
 
 def _tells(names: Sequence[PlaneName], axis: str) -> bool:

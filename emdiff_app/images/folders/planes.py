@@ -34,9 +34,13 @@ def check_alike(first: Stack, files: Sequence[Path], open_one: Callable[[Path], 
 def _compare(first: Stack, stack: Stack, file: Path) -> None:
     if (stack.axes, stack.shape, stack.dtype) != (first.axes, first.shape, first.dtype):
         raise StackError(
-            f"{file.name} is {stack!r} and does not fit the first of its series, {first!r}; take it out of the "
-            "folder, or choose the files with a pattern."
+            f"{file.name} ({_size(stack)}) does not fit {first.name} ({_size(first)}), the first of its series; "
+            "take it out of the folder, or choose the files with a pattern."
         )
+
+
+def _size(stack: Stack) -> str:
+    return " ".join([*(f"{axis}{n}" for axis, n in stack.sizes.items()), stack.dtype.name])
 
 
 class FolderReader:

@@ -35,11 +35,6 @@ def describe(series: Series, file: Any) -> None:
         _metaseries(series, file.metaseries_metadata or {})
     if not {"X", "Y"} & set(series.pixel_size) and kind not in ("imagej", "ome"):
         _resolution_tags(series)
-    sizes = series.pixel_size
-    if {sizes.get("X"), sizes.get("Y")} == {PixelSize(1.0)}:
-        series.warnings.append(
-            "The pixel size is exactly 1 um, which often means that it was never set; give it with --pixel-size."
-        )
 
 
 def _set(series: Series, axis: str, value: Any, unit: str) -> None:
