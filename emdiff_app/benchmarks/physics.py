@@ -14,10 +14,10 @@ import numpy as np
 import torch
 
 from emdiff_app.physics import ImagingModel
+from emdiff_app.physics.inverting import per_image
+from emdiff_app.physics.inverting.conjugate_gradients import Normal, conjugate_gradients
 from emdiff_app.physics.operators import Blur
 from emdiff_app.physics.operators.base import LinearOperator
-from emdiff_app.physics.solve import per_image
-from emdiff_app.physics.solve_cg import Normal, conjugate_gradients
 
 from ._bead import compare_bead
 from ._report import Report

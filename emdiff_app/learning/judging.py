@@ -16,7 +16,7 @@ from emdiff_app import posterior
 from emdiff_app.diffusion import LearnedPrior
 from emdiff_app.images.atomic import replacing
 from emdiff_app.physics import Imaging
-from emdiff_app.physics.thinning import thin
+from emdiff_app.physics.noise.thinning import thin
 
 __all__ = ["Judgement", "judge", "write_preview"]
 

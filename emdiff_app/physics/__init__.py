@@ -18,24 +18,23 @@ from .operators.specs import (
 from .psf.specs import BoxPsf, DiscPsf, GaussianPsf, ImagePsf, MicroscopePsf, PsfSpec
 
 if TYPE_CHECKING:
-    from .anscombe import Anscombe
-    from .bad_pixels import BadPixels, find_bad_pixels
-    from .estimate import NoiseEstimate, estimate_noise
+    from .estimating import BadPixels, NoiseEstimate, estimate_noise, find_bad_pixels
     from .imaging import Imaging
+    from .noise.anscombe import Anscombe
+    from .noise.thinning import Halves, thin, thinned_noise
     from .psf import psf_array
     from .simulating import simulate_stack
-    from .thinning import Halves, thin, thinned_noise
 
 # Found on first use: these need torch or scipy's statistics, which take a second to import.
 _HOME = {
-    "Anscombe": "anscombe",
-    "BadPixels": "bad_pixels",
-    "Halves": "thinning",
-    "NoiseEstimate": "estimate",
-    "estimate_noise": "estimate",
-    "find_bad_pixels": "bad_pixels",
-    "thin": "thinning",
-    "thinned_noise": "thinning",
+    "Anscombe": "noise.anscombe",
+    "BadPixels": "estimating",
+    "Halves": "noise.thinning",
+    "NoiseEstimate": "estimating",
+    "estimate_noise": "estimating",
+    "find_bad_pixels": "estimating",
+    "thin": "noise.thinning",
+    "thinned_noise": "noise.thinning",
     "Imaging": "imaging",
     "psf_array": "psf",
     "simulate_stack": "simulating",

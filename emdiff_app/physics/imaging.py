@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .inverting import per_image, solve_gaussian
 from .noise import NoiseParameters
 from .operators.base import LinearOperator, Shape
 from .random import generator_of, white
-from .solve import per_image, solve_gaussian
 
 __all__ = ["Imaging"]
 

@@ -14,6 +14,7 @@ from emdiff_app.errors import PhysicsError
 
 from .files import Enclosed, Place
 from .noise import NoiseSpec
+from .noise.binding import NOISE_ARRAYS
 from .operators.specs import OperatorSpec
 
 if TYPE_CHECKING:  # reading a model must not wait for torch
@@ -122,15 +123,15 @@ class ImagingModel(BaseModel):
         """
         import torch
 
-        from .binding import bind_noise_arrays
         from .imaging import Imaging
+        from .noise.binding import with_arrays
         from .operators.building import Surroundings, bind_operator
 
         arrays = arrays or {}
         self._know(arrays)
         here = Surroundings(pixel_size or {}, self._place, arrays, device, dtype or torch.float32)
         operator = bind_operator(self.operator, tuple(int(n) for n in field), here)
-        noise = bind_noise_arrays(self.noise.parameters(), arrays, here)
+        noise = with_arrays(self.noise.parameters(), arrays, device=device, dtype=here.dtype)
         return Imaging(operator, noise if scale is None else noise.scaled(scale))
 
     def apply(self, x: Tensor) -> Tensor:
@@ -176,7 +177,7 @@ class ImagingModel(BaseModel):
 
     def _know(self, arrays: Mapping[str, Any]) -> None:
         kinds = {o.kind for o in self.operator}
-        known = {"offset", "gain", "read_noise", "sigma"}
+        known = set(NOISE_ARRAYS)
         known |= {"mask"} & kinds | ({"psf"} if kinds & {"blur", "motion-blur"} else set())
         known |= {f"operator[{i}]" for i in range(len(self.operator))}
         if unknown := set(arrays) - known:

@@ -97,5 +97,5 @@ def test_large_planes_are_looked_at_in_strips(monkeypatch):
     for pixel in HOT:
         y[:, *pixel] += 300
     whole = found(y, noise=NOISE)
-    monkeypatch.setattr("emdiff_app.physics.bad_pixels.STRIP", 128 * 64)
+    monkeypatch.setattr("emdiff_app.physics.estimating.bad_pixels.STRIP", 128 * 64)
     assert np.array_equal(found(y, noise=NOISE).mask, whole.mask)

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emdiff_app.images import Stack
+from emdiff_app.physics.noise import NoiseSpec
 
-from .estimate import NoiseEstimate, estimate_noise
-from .estimate_sample import data_limits, sample_tiles
-from .noise import NoiseSpec
+from .noise import NoiseEstimate, estimate_noise
+from .sample import data_limits, sample_tiles
 
 __all__ = ["BadPixels", "find_bad_pixels"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from .noise import NoiseParameters
+from .parameters import NoiseParameters
 
 if TYPE_CHECKING:
     import torch

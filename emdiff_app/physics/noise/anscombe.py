@@ -1,6 +1,6 @@
-"""The generalised Anscombe transform: Poisson-Gaussian noise made Gaussian of variance one, and back without bias.
+"""`f(y) = 2 / gain sqrt(max(gain (y - offset) + 3/8 gain^2 + read_noise^2, 0))`, and back without bias.
 
-`f(y) = 2 / gain sqrt(max(gain (y - offset) + 3/8 gain^2 + read_noise^2, 0))`
+The generalised Anscombe transform makes Poisson-Gaussian noise Gaussian, of variance one.
 
 Its algebraic inverse is biased, because `E[f(y)] < f(E[y])`: the square root is concave. The exact unbiased
 inverse maps `E[f(y) | level]` back to `level`. That mean is tabulated from its definition,
@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm, poisson
 
-from .noise import GaussianNoise, NoiseParameters, PoissonGaussianNoise
+from .parameters import NoiseParameters
+from .specs import GaussianNoise, PoissonGaussianNoise
 
 __all__ = ["Anscombe"]
 

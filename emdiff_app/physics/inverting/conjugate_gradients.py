@@ -5,11 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .operators.base import LinearOperator
-from .operators.fourier import circulant
+from emdiff_app.physics.operators.base import LinearOperator
+from emdiff_app.physics.operators.fourier import circulant
 
 __all__ = ["Normal", "conjugate_gradients"]
-
 
 FEW = 0.1
 """With a larger share of pixels missing, the preconditioner costs more steps than it saves."""

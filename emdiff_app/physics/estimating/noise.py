@@ -10,12 +10,12 @@ from pydantic import BaseModel, ConfigDict
 
 from emdiff_app.errors import PhysicsError
 from emdiff_app.images import Stack
+from emdiff_app.physics.noise import GaussianNoise, NoiseSpec, PoissonGaussianNoise
 
-from .estimate_blocks import Blocks
-from .estimate_curve import CurvePoint, curve_points, oddities, why_not_photons
-from .estimate_fit import Line, fit_line, without_clipping
-from .estimate_sample import Sample, sample_blocks, stretched_planes
-from .noise import GaussianNoise, NoiseSpec, PoissonGaussianNoise
+from .blocks import Blocks
+from .curve import CurvePoint, curve_points, oddities, why_not_photons
+from .line import Line, fit_line, without_clipping
+from .sample import Sample, sample_blocks, stretched_planes
 
 __all__ = ["NoiseEstimate", "estimate_noise"]
 

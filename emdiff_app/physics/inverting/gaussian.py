@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .operators.base import LinearOperator
-from .operators.fourier import circulant
-from .solve_cg import Normal, conjugate_gradients
+from emdiff_app.physics.operators.base import LinearOperator
+from emdiff_app.physics.operators.fourier import circulant
+
+from .conjugate_gradients import Normal, conjugate_gradients
 
 __all__ = ["per_image", "solve_gaussian"]
 

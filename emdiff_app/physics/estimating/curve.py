@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from scipy.stats import chi2
 
-from .estimate_blocks import BLOCK, Blocks
-from .estimate_fit import Line
+from .blocks import BLOCK, Blocks
+from .line import Line
 
 __all__ = ["CurvePoint", "curve_points", "oddities", "why_not_photons"]
 

@@ -1,4 +1,4 @@
-"""Thinning: one recorded image made into two with independent noise, so that one can test what the other taught.
+"""Thinning: one recorded image made into two with independent noise, so that one can test the other.
 
 Both halves have the mean of the original. The first has the noise of an exposure that is `share` as long
 (rescaled to the same brightness), the second that of the rest:
@@ -16,8 +16,10 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from emdiff_app.errors import PhysicsError
+from emdiff_app.physics.random import next_generator
 
-from .noise import GaussianNoise, NoiseParameters, PoissonGaussianNoise, each_image
+from .parameters import NoiseParameters, each_image
+from .specs import GaussianNoise, PoissonGaussianNoise
 
 __all__ = ["Halves", "thin", "thinned_noise"]
 
@@ -84,8 +86,7 @@ def thin(
     home = generator.device
     first, second = torch.empty_like(images), torch.empty_like(images)
     for i, image in enumerate(images):
-        private = torch.Generator(home)
-        private.manual_seed(int(torch.randint(2**62, (), generator=generator, device=home)))
+        private = next_generator(generator)
         offset, gain, read = (p[i].to(home) for p in parameters)
         first[i], second[i] = _thin_one(image.to(home), offset, gain, read, share, private)
     return Halves(

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from .estimate_blocks import Blocks
+from .blocks import Blocks
 
 __all__ = ["Line", "fit_line", "without_clipping"]
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from emdiff_app.errors import PhysicsError
 from emdiff_app.images import Stack
 
-from .estimate_blocks import BLOCK, Blocks, measure_blocks
+from .blocks import BLOCK, Blocks, measure_blocks
 
 __all__ = ["Sample", "data_limits", "sample_blocks", "sample_tiles", "stretched_planes"]
 
