@@ -63,7 +63,7 @@ def command(
         )
         return
     clipped = f"; {saved.clipped_pixels} pixels did not fit and were clipped" if saved.clipped_pixels else ""
-    typer.echo(f"{saved.path}: {saved.planes} planes written{clipped}.")
+    typer.echo(f"{saved.path}: {saved.planes} plane{'s' if saved.planes > 1 else ''} written{clipped}.")
 
 
 def _progress(name: str) -> Callable[[int, int], None]:

@@ -51,7 +51,11 @@ def _inspected(
             "shape": stack.shape,
             "dtype": stack.dtype.name,
             "significant_bits": stack.significant_bits,
-            "pixel_size": {a: {"value": s.value, "unit": s.unit} for a, s in stack.pixel_size.items()},
+            "pixel_size": {
+                a: {"value": stack.pixel_size[a].value, "unit": stack.pixel_size[a].unit}
+                for a in stack.axes
+                if a in stack.pixel_size
+            },
             "channels": stack.channels,
             "compression": stack.compression,
             "minimum": content.minimum,
