@@ -1,8 +1,8 @@
 """A purely convolutional U-Net: no position, no attention, so that it runs on any tile that it is given.
 
 Microscopy is nearly stationary, and a network that only looks around each pixel can be learned on crops
-and used on whole planes. The noise level enters as a map: every block is scaled and shifted by a pointwise
-function of it. A single number is a map of one pixel, which broadcasts; so both cost what they must.
+and used on whole planes. The noise level is an image beside the others, and every block is scaled and
+shifted by a pointwise function of it. A single number is a map of one pixel, which broadcasts.
 """
 
 import itertools
@@ -17,51 +17,58 @@ __all__ = ["SIZES", "Architecture", "UNet", "parameter_count"]
 
 
 class Architecture(NamedTuple):
-    """Channels at full, half, quarter, ... resolution and the number of blocks at each."""
+    """Channels at full, half, quarter, ... resolution; the blocks at each on the way down and up again.
+
+    `up` has one entry less: at the coarsest resolution there is one way only.
+    """
 
     widths: tuple[int, ...]
-    blocks: tuple[int, ...]
+    down: tuple[int, ...]
+    up: tuple[int, ...]
 
 
 SIZES = {
-    "tiny": Architecture((16, 32, 64), (1, 1, 1)),
-    "small": Architecture((24, 48, 96), (1, 2, 2)),
-    "standard": Architecture((48, 96, 192), (2, 3, 3)),
-    "large": Architecture((96, 192, 384, 384), (2, 3, 4, 4)),
+    "tiny": Architecture((16, 32, 64), (1, 1, 2), (1, 1)),
+    "small": Architecture((32, 64, 96), (1, 1, 2), (1, 1)),
+    "standard": Architecture((48, 96, 192), (2, 2, 3), (2, 2)),
+    "large": Architecture((64, 128, 256, 384), (2, 2, 3, 3), (2, 2, 3)),
 }
-EMBEDDING = 64
+EMBEDDING = 32
 
 
 class UNet(nn.Module):
-    """`(B, C_in, H, W)` and a log noise map `(B, 1, h, w)` to `(B, C_out, H, W)`.
+    """`(B, inputs, H, W)` and a log noise map `(B, 1, h, w)` to `(B, outputs, H, W)`.
 
-    `h, w` are either 1 (one level for the image) or `H, W`. Sides that are no multiple of the coarsest
-    pixel are padded by reflection and cropped again.
+    `h, w` are either 1 (one level for the image) or `H, W`. Sides that are no multiple of `stride` are
+    padded by their last line and cropped again.
     """
 
-    def __init__(self, channels: int, architecture: Architecture, outputs: int | None = None) -> None:
+    def __init__(self, inputs: int, architecture: Architecture, outputs: int | None = None) -> None:
         super().__init__()
-        widths, blocks = architecture
+        widths, down, up = architecture
+        if len(down) != len(widths) or len(up) != len(widths) - 1:
+            raise ValueError(f"{widths}, {down} and {up} do not fit together")
+        self.architecture = Architecture(tuple(widths), tuple(down), tuple(up))
         self.stride = 2 ** (len(widths) - 1)
-        self.architecture = architecture
         self.embed = nn.Sequential(
             nn.Conv2d(2, EMBEDDING, 1), nn.SiLU(), nn.Conv2d(EMBEDDING, EMBEDDING, 1), nn.SiLU()
         )
-        self.stem = nn.Conv2d(channels, widths[0], 3, padding=1)
-        self.down = nn.ModuleList(_Blocks(w, n) for w, n in zip(widths, blocks, strict=True))
-        self.shrink = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in _pairs(widths))
-        self.grow = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in _pairs(widths))
-        self.up = nn.ModuleList(_Blocks(w, n) for w, n in zip(widths[:-1], blocks[:-1], strict=True))
-        self.head = nn.Conv2d(widths[0], outputs or channels, 3, padding=1)
+        self.stem = nn.Conv2d(inputs + 1, widths[0], 3, padding=1)
+        self.down = nn.ModuleList(_Blocks(w, n) for w, n in zip(widths, down, strict=True))
+        self.shrink = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in itertools.pairwise(widths))
+        self.grow = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in itertools.pairwise(widths))
+        self.up = nn.ModuleList(_Blocks(w, n) for w, n in zip(widths[:-1], up, strict=True))
+        self.head = nn.Conv2d(widths[0], outputs or inputs, 3, padding=1)
         _start_at_zero(self.head)
 
     def forward(self, x: Tensor, level: Tensor) -> Tensor:
         height, width = x.shape[-2:]
         x = _padded(x, self.stride)
-        level = _padded(level, self.stride) if level.shape[-1] > 1 else level
-        levels = [level, *_halved(level, len(self.down) - 1)]
-        embedded = [self.embed(torch.cat([v, v.square()], 1)) for v in levels]
-        x = self.stem(x)
+        level = _padded(level, self.stride) if _is_map(level) else level
+        embedded = [
+            self.embed(torch.cat([v, v.square()], 1)) for v in _halvings(level, len(self.architecture.widths))
+        ]
+        x = self.stem(torch.cat([x, level.expand(-1, -1, *x.shape[-2:])], 1))
         skips = []
         for depth, blocks in enumerate(self.down):
             x = blocks(x, embedded[depth])
@@ -75,18 +82,27 @@ class UNet(nn.Module):
 
     @property
     def reach(self) -> int:
-        """How many pixels away a pixel can still matter: the halo that a tile needs."""
-        counts = self.architecture.blocks
-        reach, scale = 1 + 1, 1
-        for depth, count in enumerate(counts):
-            passes = 2 if depth < len(counts) - 1 else 1
-            reach += passes * count * 2 * scale + (scale if passes == 2 else 0)
-            scale *= 2
-        return reach + self.stride
+        """How many pixels away a pixel can still matter, at most: the halo that a tile needs.
+
+        Exact: walks from one pixel of the result back to all that it depends on. The answer differs from
+        pixel to pixel within a stride, and is the largest.
+        """
+        spans = ((p, *self._seen_from(p - 1, p + 1)) for p in range(self.stride))
+        return max(max(p - first, last - p) for p, first, last in spans)
+
+    def _seen_from(self, first: int, last: int, depth: int = 0) -> tuple[int, int]:
+        """The first and the last pixel of the input under `first` to `last` of what leaves a resolution."""
+        widths, down, up = self.architecture
+        if depth + 1 < len(widths):
+            margin = 2 * up[depth]
+            coarse = self._seen_from((first - margin) // 2, (last + margin) // 2, depth + 1)
+            first, last = 2 * coarse[0], 2 * coarse[1] + 1
+        margin = 2 * down[depth] + (depth == 0)
+        return first - margin, last + margin
 
 
 class _Block(nn.Module):
-    """`x + conv(silu(scale(level) * norm-free conv(silu(x)) + shift(level)))`.
+    """`x + conv(silu((1 + scale(level)) conv(silu(x)) + shift(level)))`.
 
     No normalisation over space: it would make the result depend on the tile. The second convolution
     starts at zero, so that a deep network starts as the identity.
@@ -125,20 +141,20 @@ def _start_at_zero(layer: nn.Conv2d) -> None:
     nn.init.zeros_(layer.bias)
 
 
-def _pairs(widths: Sequence[int]) -> list[tuple[int, int]]:
-    return list(itertools.pairwise(widths))
+def _is_map(level: Tensor) -> bool:
+    return level.shape[-2:] != (1, 1)
 
 
 def _padded(x: Tensor, multiple: int) -> Tensor:
     bottom, right = -x.shape[-2] % multiple, -x.shape[-1] % multiple
-    return F.pad(x, (0, right, 0, bottom), mode="reflect") if bottom or right else x
+    return F.pad(x, (0, right, 0, bottom), mode="replicate") if bottom or right else x
 
 
-def _halved(level: Tensor, times: int) -> list[Tensor]:
-    out: list[Tensor] = []
-    for _ in range(times):
-        level = F.avg_pool2d(level, 2) if level.shape[-1] > 1 else level
-        out.append(level)
+def _halvings(level: Tensor, count: int) -> Sequence[Tensor]:
+    """The level at full, half, ... resolution; the same one where it is a number."""
+    out = [level]
+    for _ in range(count - 1):
+        out.append(F.avg_pool2d(out[-1], 2) if _is_map(level) else level)
     return out
 
 
