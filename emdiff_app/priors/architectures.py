@@ -20,22 +20,29 @@ __all__ = ["UNET", "UNetArguments", "arguments_of"]
 UNET = ("emdiff-unet", 1)
 
 Width = Annotated[int, Field(strict=True, ge=1, le=2048)]
-Blocks = Annotated[int, Field(strict=True, ge=1, le=16)]
+Blocks = Annotated[int, Field(strict=True, ge=0, le=16)]
 
 
 class UNetArguments(BaseModel):
-    """The convolutional U-Net: channels of the image, and widths and blocks from full resolution downwards."""
+    """The convolutional U-Net: channels of the image; widths from full resolution downwards; blocks at each
+    resolution on the way down and up again; slices above and below that it looks at; a head for the variance.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     channels: int = Field(strict=True, ge=1, le=64)
     widths: tuple[Width, ...] = Field(min_length=1, max_length=7)
-    blocks: tuple[Blocks, ...] = Field(min_length=1, max_length=7)
+    down: tuple[Blocks, ...] = Field(max_length=7)
+    up: tuple[Blocks, ...] = Field(max_length=6)
+    neighbours: int = Field(default=0, strict=True, ge=0, le=16)
+    variance: bool = Field(default=False, strict=True)
 
     @model_validator(mode="after")
     def _same_depth(self) -> "UNetArguments":
-        if len(self.widths) != len(self.blocks):
-            raise ValueError(f"{len(self.widths)} widths and {len(self.blocks)} numbers of blocks do not fit")
+        if len(self.down) != len(self.widths) or len(self.up) != len(self.widths) - 1:
+            raise ValueError(
+                f"{len(self.widths)} widths do not fit {len(self.down)} and {len(self.up)} blocks"
+            )
         return self
 
 

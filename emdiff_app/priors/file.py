@@ -118,7 +118,7 @@ def _verified(file: OpenPrior) -> tuple[LearnedPrior, Verification]:
         )
     for name in set(file.container.names) - {CARD, WEIGHTS}:
         file.member(name)
-    grey = torch.full((1, prior.channels, 32, 32), prior.mean)
+    grey = torch.full((1, prior.channels, 1, 32, 32), prior.mean)
     for level in (0.01, 1.0, 30.0):
         if not bool(torch.isfinite(prior.denoise(grey, level * prior.sigma_data)).all()):
             raise PriorError(f"{file.path} holds a network that gives no finite images; ask for it again.")

@@ -1,4 +1,4 @@
-"""`python -m emdiff_app.priors.golden`: make the golden file of the present format and network.
+"""`python -m emdiff_app.priors.golden`: make the golden files of the present format and network.
 
 A golden file is made once, when a format or a network is new, and stays in the tests for ever: a program
 that cannot read it, or computes anything else from it, has broken somebody's work.
@@ -27,33 +27,49 @@ MODEL = {
     "operator": [{"kind": "blur", "psf": {"kind": "image", "path": "bead", "pixel_size_um": 0.1}}],
     "noise": {"kind": "poisson-gaussian", "offset": 100, "gain": 2.2, "read_noise": 1.6},
 }
+NETWORKS = {
+    "plane": UNetArguments(channels=2, widths=(4, 8), down=(1, 2), up=(1,)),
+    "slices": UNetArguments(channels=1, widths=(4, 8), down=(0, 1), up=(2,), neighbours=1, variance=True),
+}
+"""The smallest networks that have every kind of layer between them."""
 LEVELS = (0.02, 0.1, 0.5, 3.0)
 
 
 def probe(channels: int) -> Tensor:
-    """A picture written down as a formula, so that it is the same for ever."""
-    y, x = np.mgrid[0:23, 0:30] / 7
-    waves = [np.sin((3 + c) * y) * np.cos(2 * x + c) + 0.2 * np.sin(40 * x * y) for c in range(channels)]
+    """A volume written down as a formula, so that it is the same for ever."""
+    z, y, x = np.mgrid[0:3, 0:23, 0:30] / 7
+    waves = [np.sin((3 + c) * y + z) * np.cos(2 * x + c) + 0.2 * np.sin(40 * x * y) for c in range(channels)]
     return torch.from_numpy(np.stack(waves)[None].astype(np.float32))
 
 
-def answers(prior: LearnedPrior) -> dict[str, Tensor]:
-    """What the network makes of the probe: one level for the image, and one for each pixel."""
-    picture = probe(prior.channels)
-    ramp = torch.linspace(0.01, 1.0, picture.shape[-1]).expand(1, 1, *picture.shape[2:])
-    found = {f"level {level:g}": prior.denoise(picture, level) for level in LEVELS}
-    return {**found, "map": prior.denoise(picture, ramp)}
-
-
 @torch.no_grad()
-def make_golden(folder: Path) -> Path:
-    """Write the file and what it computes into `folder`; an older one is never replaced."""
-    path = folder / f"v{SCHEMA}-{UNET[0]}-{UNET[1]}.emprior"
-    if path.exists():
-        raise SystemExit(f"{path} exists and stays: a golden file is made once.")
+def answers(prior: LearnedPrior) -> dict[str, Tensor]:
+    """What the network makes of the probe: at one level for the image, and at one for each pixel."""
+    volume = probe(prior.channels)
+    ramp = torch.linspace(0.01, 1.0, volume.shape[-1]).expand(1, 1, *volume.shape[2:])
+    found = {f"level {level:g}": prior.denoise(volume, level) for level in LEVELS}
+    found["map"] = prior.denoise(volume, ramp)
+    if prior.variance:
+        found["variance"] = prior.denoise_with_variance(volume, LEVELS[1])[1]
+    return found
+
+
+def make_golden(folder: Path) -> list[Path]:
+    """Write the files and what their networks compute into `folder`; an older one is never replaced."""
+    made = []
+    for kind, arguments in NETWORKS.items():
+        path = folder / f"v{SCHEMA}-{UNET[0]}-{UNET[1]}-{kind}.emprior"
+        if path.exists():
+            print(f"{path} exists and stays: a golden file is made once.")
+            continue
+        _write(path, _network(arguments))
+        made.append(path)
+    return made
+
+
+def _write(path: Path, prior: LearnedPrior) -> None:
     y, x = np.mgrid[-4:5, -4:5]
     bead = np.exp(-(y**2 + x**2) / 4).astype(np.float32)
-    prior = _network()
     card = Card(
         size="golden",
         channels=prior.channels,
@@ -67,16 +83,16 @@ def make_golden(folder: Path) -> Path:
         author="EMDiff developers",
         licence="CC0-1.0",
     )
-    write_prior(path, prior, card, preview=contact_sheet(probe(prior.channels)))
+    write_prior(path, prior, card, preview=contact_sheet(probe(prior.channels)[:, :, 1]))
     expected = {name: answer.numpy() for name, answer in answers(read_prior(path)[0]).items()}
-    with path.with_suffix(".npz").open("xb") as file:
-        np.savez(file, allow_pickle=False, **expected)
-    return path
+    with path.with_suffix(".npz").open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **expected)
 
 
-def _network() -> LearnedPrior:
-    """The smallest network with every kind of layer, its weights random: zeros would hide what is wrong."""
-    prior = build(UNetArguments(channels=2, widths=(4, 8), blocks=(1, 2)), 0.7, 0.1, "golden")
+@torch.no_grad()
+def _network(arguments: UNetArguments) -> LearnedPrior:
+    """A network whose weights are all random: zeros would hide what is wrong."""
+    prior = build(arguments, 0.7, 0.1, "golden")
     generator = torch.Generator().manual_seed(20)
     for weight in prior.parameters():
         weight.normal_(std=weight[0].numel() ** -0.5, generator=generator)
@@ -84,4 +100,5 @@ def _network() -> LearnedPrior:
 
 
 if __name__ == "__main__":
-    print(make_golden(Path(sys.argv[1] if len(sys.argv) > 1 else "resources/golden")))
+    for made in make_golden(Path(sys.argv[1] if len(sys.argv) > 1 else "resources/golden")):
+        print(made)

@@ -23,14 +23,17 @@ GAP = 2
 def draw_samples(prior: Prior, count: int = 8, side: int = 96, *, steps: int = 48, seed: int = 0) -> Tensor:
     """`(count, C, side, side)` from white noise along the probability flow `dx/ds = (x - D(x, s)) / s`.
 
-    The same seed gives the same images.
+    The same seed gives the same images. A prior that looks at neighbouring slices draws volumes, of which
+    these are the middle ones.
     """
+    neighbours = getattr(prior, "neighbours", 0)
+    depth = (2 * neighbours + 1,) if neighbours else ()
     generator = torch.Generator().manual_seed(seed)
-    noise = torch.randn((count, prior.channels, side, side), generator=generator)
+    noise = torch.randn((count, prior.channels, *depth, side, side), generator=generator)
     largest = prior.schedule(torch.ones(()))[1]
     flow = xEABSampler(prior, steps=steps, silent=True)
     x: Tensor = flow(float(getattr(prior, "mean", 0.0)) + largest * noise)
-    return x
+    return x[:, :, neighbours] if neighbours else x
 
 
 def contact_sheet(images: Tensor, columns: int = 4) -> Preview:

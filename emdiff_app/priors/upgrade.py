@@ -36,7 +36,12 @@ def upgraded(found: Found, path: Path, schema: int = SCHEMA) -> Found:
                 f"{path} has the file format {version}, which this EMDiff ({__version__}, format {schema}) cannot "
                 "bring up to date; export it again with the program that made it."
             )
-        found = STEPS[version](found)
+        try:
+            found = STEPS[version](found)
+        except (LookupError, TypeError, ValueError, AttributeError):
+            raise PriorError(
+                f"{path} has a card of the format {version} that cannot be understood; export it again."
+            ) from None
         version = found["schema_version"]
     return found
 

@@ -10,8 +10,7 @@ import safetensors.torch
 import torch
 from numpy.typing import NDArray
 
-from emdiff_app.diffusion import LearnedPrior, UNet
-from emdiff_app.diffusion.network import Architecture
+from emdiff_app.diffusion import LearnedPrior
 from emdiff_app.errors import PriorError
 
 from .architectures import UNET, UNetArguments, arguments_of
@@ -28,9 +27,7 @@ Shapes = dict[str, tuple[int, ...]]
 def described(prior: LearnedPrior) -> Network:
     """The name, version and arguments of the prior's network."""
     name, version = UNET
-    assert isinstance(prior.network, UNet)
-    widths, blocks = prior.network.architecture
-    arguments = UNetArguments(channels=prior.channels, widths=widths, blocks=blocks)
+    arguments = UNetArguments.model_validate(prior.arguments)
     return Network(name=name, version=version, arguments=arguments.model_dump(mode="json"))
 
 
@@ -92,9 +89,6 @@ def _filled(card: Card, arguments: UNetArguments, weights: dict[str, NDArray[Any
     return prior.eval().requires_grad_(False)
 
 
-def build(arguments: UNetArguments, sigma_data: float, mean: float, size: str = "tiny") -> LearnedPrior:
+def build(arguments: UNetArguments, sigma_data: float, mean: float, size: str = "") -> LearnedPrior:
     """The prior with a network of these arguments, as it is before training."""
-    prior = LearnedPrior("tiny", arguments.channels, sigma_data, mean)
-    prior.network = UNet(arguments.channels, Architecture(arguments.widths, arguments.blocks))
-    prior.size = size
-    return prior
+    return LearnedPrior.build(size, sigma_data, mean, **arguments.model_dump())

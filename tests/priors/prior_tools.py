@@ -26,7 +26,7 @@ BLURRED = ImagingModel.model_validate(
 
 def make_prior(seed=0):
     """A network of ten thousand weights, none of them zero."""
-    prior = build(UNetArguments(channels=1, widths=(4, 8), blocks=(1, 1)), 0.25, 0.1, "tiny")
+    prior = build(UNetArguments(channels=1, widths=(4, 8), down=(1, 1), up=(1,)), 0.25, 0.1, "tiny")
     generator = torch.Generator().manual_seed(seed)
     for weight in prior.parameters():
         weight.data.normal_(std=0.3, generator=generator)

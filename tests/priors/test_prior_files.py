@@ -44,6 +44,19 @@ def test_a_prior_comes_back_as_it_was(tmp_path):
     assert read_card(path) == found
 
 
+def test_slices_and_the_variance_come_back_too(tmp_path):
+    prior = LearnedPrior("tiny", 2, 0.25, 0.1, neighbours=1, variance=True)
+    for weight in prior.parameters():
+        torch.nn.init.normal_(weight, std=0.1)
+    write_prior(tmp_path / "p.emprior", prior, make_card(prior))
+    again = read_prior(tmp_path / "p.emprior")[0]
+    volume = torch.randn(1, 2, 3, 16, 16)
+    for found, wanted in zip(
+        again.denoise_with_variance(volume, 0.3), prior.denoise_with_variance(volume, 0.3), strict=True
+    ):
+        torch.testing.assert_close(found, wanted)
+
+
 def test_reading_a_prior_uses_up_no_random_numbers(file):
     torch.manual_seed(3)
     wanted = torch.rand(2)
@@ -53,10 +66,10 @@ def test_reading_a_prior_uses_up_no_random_numbers(file):
 
 
 def test_a_later_table_of_sizes_does_not_break_it(file, monkeypatch):
-    from emdiff_app.diffusion import network
+    from emdiff_app.diffusion import learned
 
     before = read_prior(file)[0]
-    monkeypatch.setattr(network, "SIZES", {})
+    monkeypatch.setattr(learned, "SIZES", {})
     x = torch.randn(1, 1, 16, 16)
     assert torch.equal(read_prior(file)[0].denoise(x, 0.1), before.denoise(x, 0.1))
 
