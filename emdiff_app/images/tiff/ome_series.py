@@ -1,17 +1,15 @@
 """The images of an OME-TIFF: which plane is in which page of which file."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
-from threading import Lock
 from typing import Any
 
-from emdiff_app.errors import StackError
-
 from .ifds import Chain, walk
-from .log import collected_messages
-from .ome_xml import OmeImage, OmeXml, parse_ome
-from .pages import Page, page_of
+from .ome_pages import OmePages, OmePart, rows_like
+from .ome_xml import OmeBlock, OmeImage, OmeXml, parse_ome
+from .pages import Page
 from .series import Series
 
 __all__ = ["files_named", "from_ome", "inside"]
@@ -55,77 +53,6 @@ def files_named(text: str) -> list[str]:
     return list(dict.fromkeys(b.file for image in parse_ome(text).images for b in image.blocks if b.file))
 
 
-@dataclass(frozen=True)
-class _OmePages:
-    """Planes in the order of the description, each in a file that is opened when first needed."""
-
-    name: str
-    slots: Sequence[tuple[str, int] | None]
-    own: Sequence[Page | None]
-    others: dict[str, "_Part"]
-
-    def __len__(self) -> int:
-        return len(self.slots)
-
-    def page(self, number: int) -> Page:
-        slot = self.slots[number]
-        if slot is None:
-            raise _missing(self.name, number, len(self.slots), "it was never written")
-        file, directory = slot
-        rows = self.own if not file else self.others[file].pages(number, len(self.slots))
-        page = rows[directory] if directory < len(rows) else None
-        if page is None:
-            raise _missing(self.name, number, len(self.slots), f"it is not in {file or self.name!r}")
-        return page
-
-    def here(self) -> Sequence[int]:
-        return [number for number, slot in enumerate(self.slots) if slot is None or not slot[0]]
-
-
-@dataclass
-class _Part:
-    """Another file of the same stack."""
-
-    path: Path
-    keyframe: Any
-    found: list[Page | None] | None = None
-    lock: Lock = field(default_factory=Lock)
-
-    def pages(self, number: int, count: int) -> Sequence[Page | None]:
-        with self.lock:
-            if self.found is None:
-                if not self.path.is_file():
-                    raise _missing(self.path.name, number, count, "that file is missing")
-                self.found = self._read()
-            return self.found
-
-    def _read(self) -> list[Page | None]:
-        import tifffile
-
-        try:
-            with collected_messages(), tifffile.TiffFile(self.path, _multifile=False) as file:
-                first = file.pages.first
-                if first.hash != self.keyframe.hash:
-                    raise StackError(
-                        f"{self.path.name}: its pages differ in size or kind from the rest of the stack; nothing was "
-                        "changed. Check that the files belong together."
-                    )
-                return _rows_like(file, walk(self.path), self.path, first)
-        except (StackError, OSError):
-            raise
-        except Exception as error:
-            raise StackError(
-                f"{self.path.name}: it is damaged; copy it again, it is part of the stack."
-            ) from error
-
-
-def _missing(name: str, number: int, count: int, why: str) -> StackError:
-    return StackError(
-        f"{name}: plane {number + 1} of {count} is missing ({why}); nothing was changed. Copy all files of the stack "
-        "into one folder, or leave that plane out."
-    )
-
-
 def _series(image: OmeImage, xml: OmeXml, file: Any, chain: Chain, path: Path, here: Path | None) -> Series:
     keyframe = file.pages.first
     warnings = list(image.warnings)
@@ -135,8 +62,8 @@ def _series(image: OmeImage, xml: OmeXml, file: Any, chain: Chain, path: Path, h
     if first and first < len(chain):
         keyframe = file.pages.get(first, aspage=True)
         shape, axes, outer = _dimensions(image, keyframe, [])
-    own = _rows_like(file, chain, path if here is None else here, keyframe)
-    parts = {name: _Part(where, keyframe) for name, where in placed.files.items()}
+    own = rows_like(file, chain, path if here is None else here, keyframe)
+    parts = {name: OmePart(where, keyframe) for name, where in placed.files.items()}
     slots, outer = _without_unwritten(placed.slots, outer, own, warnings)
     return Series(
         "ome",
@@ -144,28 +71,13 @@ def _series(image: OmeImage, xml: OmeXml, file: Any, chain: Chain, path: Path, h
         axes,
         (*outer.values(), *shape),
         keyframe,
-        _OmePages(path.name, slots, own, parts),
+        OmePages(path.name, slots, own, parts),
         warnings,
         dict(image.pixel_size),
         image.channels,
         image.significant_bits,
         (path, *placed.files.values()) if placed.files else (),
     )
-
-
-def _rows_like(file: Any, chain: Chain, path: Path, keyframe: Any) -> list[Page | None]:
-    """The pages of the file that can be decoded like `keyframe`."""
-    expected = chain.signatures.get(keyframe.offset)
-    file.pages.useframes = True
-    file.pages._keyframe = keyframe
-    rows: list[Page | None] = []
-    for number, signature in enumerate(chain.signatures.values()):
-        if signature == expected:
-            rows.append(page_of(file.pages[number], path))
-        else:
-            page = file.pages.get(number, aspage=True)
-            rows.append(page_of(page, path) if page.hash == keyframe.hash else None)
-    return rows
 
 
 def _dimensions(
@@ -216,9 +128,7 @@ def _place(
     warnings: list[str],
 ) -> _Placed:
     """Which directory of which file holds each plane."""
-    count = 1
-    for n in outer.values():
-        count *= n
+    count = math.prod(outer.values())
     slots: list[tuple[str, int] | None] = [None] * count
     files: dict[str, Path] = {}
     named = {b.file for b in image.blocks if b.file}
@@ -226,23 +136,17 @@ def _place(
     refused: set[str] = set()
     for block in image.blocks:
         file = block.file or ""
-        if here is not None and (
-            file in ("", here.name) or (block.uuid and block.uuid == xml.uuid) or renamed
-        ):
+        same = bool(block.uuid) and block.uuid == xml.uuid
+        if here is not None and (renamed or same or file in ("", here.name)):
             file = ""
         elif (where := inside(path.parent, file)) is None:
             refused.add(file or "(no name)")
             continue
         else:
             files[file] = where
-        available = (
-            pages if not file else len(walk(files[file])) if files[file].is_file() and not block.count else 0
-        )
-        number = block.count or max(1, available - block.ifd)
-        start = 0
-        for (axis, at), length in zip(block.first, outer.values(), strict=True):
-            start = start * length + (at // image.samples if axis == "C" else at)
-        for i in range(min(number, count - start) if start < count else 0):
+        start = _first_slot(block, image, outer)
+        length = block.count or _pages_from(block.ifd, files.get(file), pages)
+        for i in range(min(length, count - start)):
             slots[start + i] = (file, block.ifd + i)
     if not image.blocks and here is not None:
         slots = [("", i) if i < pages else None for i in range(count)]
@@ -250,17 +154,36 @@ def _place(
         warnings.append(
             f"The file was called {next(iter(named))!r} when written; it is read under its new name."
         )
-    absent = sorted(name for name, where in files.items() if not where.is_file())
+    warnings += _told_of_files(files, refused, path.name)
+    return _Placed(slots, files)
+
+
+def _first_slot(block: OmeBlock, image: OmeImage, outer: dict[str, int]) -> int:
+    """The number of the plane at which a block begins."""
+    number = 0
+    for (axis, at), length in zip(block.first, outer.values(), strict=True):
+        number = number * length + (at // image.samples if axis == "C" else at)
+    return number
+
+
+def _pages_from(first: int, file: Path | None, own: int) -> int:
+    """How many pages a block has that does not say it: all from `first`, and one in a file that is missing."""
+    available = own if file is None else len(walk(file)) if file.is_file() else 0
+    return max(1, available - first)
+
+
+def _told_of_files(files: dict[str, Path], refused: set[str], name: str) -> list[str]:
+    said = []
+    absent = sorted(file for file, where in files.items() if not where.is_file())
     if absent:
         more = f" and {len(absent) - 6} more" if len(absent) > 6 else ""
-        warnings.append(
-            f"Files of this stack are missing: {', '.join(absent[:6])}{more}; put them beside {path.name}."
+        said.append(
+            f"Files of this stack are missing: {', '.join(absent[:6])}{more}; put them beside {name}."
         )
     if refused:
-        warnings.append(
-            f"The OME-XML points outside its folder ({', '.join(sorted(refused)[:3])}); such files are not opened."
-        )
-    return _Placed(slots, files)
+        listed = ", ".join(sorted(refused)[:3])
+        said.append(f"The OME-XML points outside its folder ({listed}); such files are not opened.")
+    return said
 
 
 def inside(folder: Path, name: str) -> Path | None:

@@ -17,7 +17,7 @@ from .jpeg_size import declared_size
 from .log import collected_messages
 from .open_files import OpenFiles
 
-__all__ = ["Coding", "Page", "check_declared_size", "coding_of", "is_sparse", "page_of", "read_part"]
+__all__ = ["Coding", "Page", "Part", "check_declared_size", "coding_of", "is_sparse", "page_of", "read_part"]
 
 _JPEG = {6, 7, 33007, 34892}
 _LARGE = 64 << 20
@@ -40,6 +40,15 @@ class Page(NamedTuple):
     def end(self) -> int:
         """The last byte that this page needs."""
         return max((o + c for o, c in zip(self.offsets, self.counts, strict=False)), default=0)
+
+
+class Part(NamedTuple):
+    """What is wanted of a page: rows and columns of one of its separate samples and depths."""
+
+    sample: int
+    depth: int
+    rows: slice
+    columns: slice
 
 
 @dataclass(frozen=True)
@@ -115,6 +124,7 @@ def is_sparse(keyframe: Any) -> bool:
 
 
 def page_of(page: Any, path: Path) -> Page:
+    """The places that a tifffile page lists; StackError where they are no numbers."""
     if not all(type(n) is int for n in (*page.dataoffsets, *page.databytecounts)):
         raise StackError(f"{path.name}: the places of its strips or tiles are damaged; copy the file again.")
     return Page(path, page.dataoffsets, page.databytecounts, page.jpegtables)
@@ -144,23 +154,14 @@ def _too_little(coding: Coding, stored: int, name: str) -> StackError:
     )
 
 
-def read_part(
-    files: OpenFiles,
-    page: Page,
-    coding: Coding,
-    sample: int,
-    depth: int,
-    rows: slice,
-    columns: slice,
-    announced: bool,
-) -> NDArray[Any]:
-    """Rows and columns of one separate sample and depth of a page, as (rows, columns, samples).
+def read_part(files: OpenFiles, page: Page, coding: Coding, part: Part, announced: bool) -> NDArray[Any]:
+    """A part of a page, as (rows, columns, samples).
 
     `announced` says that the user was told about missing pieces, which then read as the fill value.
     """
     if coding.plain and _is_one_run(page, coding):
-        return _read_plain(files, page, coding, sample, depth, rows)[:, columns]
-    return _read_pieces(files, page, coding, sample, depth, rows, columns, announced)
+        return _read_plain(files, page, coding, part)[:, part.columns]
+    return _read_pieces(files, page, coding, part, announced)
 
 
 def _is_one_run(page: Page, coding: Coding) -> bool:
@@ -175,71 +176,62 @@ def _is_one_run(page: Page, coding: Coding) -> bool:
     return span == coding.nbytes == sum(counts) and all(map(lt, offsets, offsets[1:]))
 
 
-def _read_plain(
-    files: OpenFiles, page: Page, coding: Coding, sample: int, depth: int, rows: slice
-) -> NDArray[Any]:
+def _read_plain(files: OpenFiles, page: Page, coding: Coding, part: Part) -> NDArray[Any]:
+    """The wanted rows in their full width."""
     _, depths, height, width, samples = coding.shape
     line = width * samples * coding.dtype.itemsize
-    first = (sample * depths + depth) * height + rows.start
-    part = np.empty((rows.stop - rows.start, width, samples), coding.dtype)
-    if part.size:
-        files.read_into(page.path, page.offsets[0] + first * line, part.reshape(-1).view(np.uint8).data)
+    first = (part.sample * depths + part.depth) * height + part.rows.start
+    pixels = np.empty((part.rows.stop - part.rows.start, width, samples), coding.dtype)
+    if pixels.size:
+        files.read_into(page.path, page.offsets[0] + first * line, pixels.reshape(-1).view(np.uint8).data)
     if coding.dtype.itemsize > 1 and coding.byteorder != _NATIVE:
-        part.byteswap(inplace=True)
-    return part
+        pixels.byteswap(inplace=True)
+    return pixels
 
 
 _NATIVE = "<" if np.dtype("<u2").isnative else ">"
 
 
-def _read_pieces(
-    files: OpenFiles,
-    page: Page,
-    coding: Coding,
-    sample: int,
-    depth: int,
-    rows: slice,
-    columns: slice,
-    announced: bool,
-) -> NDArray[Any]:
+def _read_pieces(files: OpenFiles, page: Page, coding: Coding, part: Part, announced: bool) -> NDArray[Any]:
     if min(len(page.offsets), len(page.counts)) < coding.pieces:
         raise StackError(
             f"{page.path.name}: it lists {min(len(page.offsets), len(page.counts))} of the {coding.pieces} strips or "
             "tiles of a plane, so it is damaged; nothing was changed. Copy it again."
         )
-    part = np.empty((rows.stop - rows.start, columns.stop - columns.start, coding.shape[4]), coding.dtype)
-    if not part.size:
-        return part
+    _, depth, rows, columns = part
+    pixels = np.empty((rows.stop - rows.start, columns.stop - columns.start, coding.shape[4]), coding.dtype)
+    if not pixels.size:
+        return pixels
 
     def place(number: int) -> None:
         data = _piece(files, page, coding, number, announced or coding.sparse)
         decoded, at, shape = _decoded(coding, page, data, number)
         top, left = max(at[2], rows.start), max(at[3], columns.start)
         bottom, right = min(at[2] + shape[1], rows.stop), min(at[3] + shape[2], columns.stop)
-        target = part[top - rows.start : bottom - rows.start, left - columns.start : right - columns.start]
+        target = pixels[top - rows.start : bottom - rows.start, left - columns.start : right - columns.start]
         if decoded is None:
             target[...] = coding.fill
         else:
             target[...] = decoded[depth - at[1], top - at[2] : bottom - at[2], left - at[3] : right - at[3]]
 
     with collected_messages():
-        numbers = list(_pieces_in(coding, sample, depth, rows, columns))
+        numbers = list(_pieces_in(coding, part))
         if coding.workers > 1 and len(numbers) > 3:
             with ThreadPoolExecutor(coding.workers) as pool:
                 list(pool.map(place, numbers))
         else:
             for number in numbers:
                 place(number)
-    return part
+    return pixels
 
 
-def _pieces_in(coding: Coding, sample: int, depth: int, rows: slice, columns: slice) -> Iterator[int]:
+def _pieces_in(coding: Coding, part: Part) -> Iterator[int]:
     """The numbers of the strips or tiles that a part touches."""
     across_depth, down, across = coding.grid
     d, r, c = coding.piece
-    plane = sample * across_depth + depth // d
-    for row in range(rows.start // r, -(-rows.stop // r)):
-        for column in range(columns.start // c, -(-columns.stop // c)):
+    plane = part.sample * across_depth + part.depth // d
+    for row in range(part.rows.start // r, -(-part.rows.stop // r)):
+        for column in range(part.columns.start // c, -(-part.columns.stop // c)):
             yield (plane * down + row) * across + column
 
 

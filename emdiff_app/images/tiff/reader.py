@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..axes import AxisMap
 from .colour import Colour
 from .open_files import OpenFiles
-from .pages import Coding, read_part
+from .pages import Coding, Part, read_part
 from .series import Pages
 
 __all__ = ["TiffReader"]
@@ -78,10 +78,9 @@ class TiffReader:
         number, inside = divmod(atom, samples * depths)
         sample, depth = divmod(inside, depths)
         page = self.pages.page(number)
-        part = read_part(
-            self.files, page, self.coding, sample, depth, rows, columns, announced=number in self.told
-        )
-        return part if self.colour.convert is None else self.colour.convert(part)
+        part = Part(sample, depth, rows, columns)
+        pixels = read_part(self.files, page, self.coding, part, announced=number in self.told)
+        return pixels if self.colour.convert is None else self.colour.convert(pixels)
 
     def close(self) -> None:
         self.last.clear()
