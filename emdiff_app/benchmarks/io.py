@@ -50,8 +50,9 @@ def run(report: Report) -> None:
         f"Files of {SIDE} x {SIDE} planes of uint16, sparse: {_REAL_PLANES} planes hold noise, the rest is holes, "
         "so the disk is no part of it. Every task runs in a fresh process; plain is tifffile or zarr alone. "
         "Opening includes loading the libraries. Planes are read in turn by both from the same file in the "
-        "cache; the quickest of nine reads of each counts. Conversion writes every byte; memory is the largest resident set. "
-        "EMDiff also waits until the file is on the disk, and a .zarr of its own has levels of lower resolution."
+        "cache; the quickest of nine reads of each counts. Conversion writes every byte; memory is the largest "
+        "resident set. EMDiff also waits until the file is on the disk, and a .zarr of its own has levels of lower "
+        "resolution."
     )
     report.table(["what", "EMDiff", "plain", "ratio", "target", "met"], rows)
 
