@@ -24,6 +24,7 @@ from .container import CARD, IMAGES, PAGE, PREVIEW, WEIGHTS, write_container
 from .page import page
 from .pictures import taken_in
 from .reading import OpenPrior, open_prior, preview_of
+from .tensors import strict_json
 from .weights import described, packed, rebuilt
 
 __all__ = ["Verification", "export_prior", "read_prior", "verify_prior", "write_prior"]
@@ -141,4 +142,8 @@ def _write(
     sums = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
     card = card.model_copy(update={"sha256": sums})
     written = card.model_dump_json(indent=2, exclude_none=True).encode()
+    try:
+        strict_json(written)  # what readers do with it: nothing is written that they would refuse
+    except ValueError as error:
+        raise PriorError(f"{path} was not written: its card is no card that can be read ({error}).") from None
     write_container(Path(path), {CARD: written, **members}, overwrite=overwrite)

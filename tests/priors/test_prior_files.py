@@ -182,6 +182,20 @@ def test_words_that_are_too_long_are_refused_before_anything_is_written(file, tm
     assert not (tmp_path / "long.emprior").exists()
 
 
+def test_a_card_that_no_reader_would_take_is_not_written(tmp_path):
+    drawn = [[float(i % 7), float(i)] for i in range(9000)]
+    words = {
+        "operator": [{"kind": "motion-blur", "path": [[y, x % 2000] for y, x in drawn]}] * 4,
+        "noise": {"kind": "gaussian", "sigma": 7.0},
+    }
+    prior = make_prior()
+    with pytest.raises(
+        PriorError, match=r"was not written.*too many parts|was not written.*fit into a prior"
+    ):
+        write_prior(tmp_path / "p.emprior", prior, make_card(prior, model=ImagingModel.model_validate(words)))
+    assert not list(tmp_path.iterdir())
+
+
 def test_words_cannot_play_with_the_terminal(file, tmp_path):
     out = export_prior(file, tmp_path / "odd.emprior", name="a\x1b[2Jb\nlicence: none", author="\udce9")
     card = read_card(out)
