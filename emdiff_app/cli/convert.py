@@ -45,8 +45,8 @@ def command(
         )
     if saved.left_out:
         _output.say(
-            f"emdiff: {target.suffix} holds pixels only, so {', '.join(saved.left_out)} were left out; IN keeps "
-            "them, and .ome.tif or .zarr would."
+            f"emdiff: {target.suffix} holds pixels only, so it lacks the {' and the '.join(saved.left_out)} of IN; "
+            "choose .ome.tif or .zarr to keep all."
         )
     if as_json:
         _output.emit(

@@ -17,9 +17,10 @@ def write_png(saving: Saving, file: Path) -> None:
 
     stack = saving.stack
     if saving.count != 1 or saving.dtype not in (np.uint8, np.uint16):
+        otherwise = ", or --dtype uint16" if saving.count == 1 else ""
         raise StackError(
             f"{stack.name or 'The image'}: a PNG holds one plane of 8 or 16 bits and this is {saving.count} "
-            f"of {saving.dtype}; nothing was written. Choose .ome.tif, or --dtype uint16."
+            f"of {saving.dtype}; nothing was written. Choose .ome.tif{otherwise}."
         )
     for _, plane in saving.planes():
         file.write_bytes(imagecodecs.png_encode(np.ascontiguousarray(plane)))
