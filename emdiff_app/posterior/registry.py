@@ -11,6 +11,8 @@ from emdiff_app.diffusion import Prior
 from emdiff_app.errors import EMDiffError
 from emdiff_app.physics import Imaging
 
+from .guard import Report
+
 __all__ = ["Method", "OnStep", "Sampler", "get", "names", "register"]
 
 OnStep = Callable[[int, int, Tensor], None]
@@ -18,7 +20,10 @@ OnStep = Callable[[int, int, Tensor], None]
 
 
 class Sampler(Protocol):
-    """`x ~ p(x | y)` on the imaging model's domain, one sample for each image of the batch."""
+    """`x ~ p(x | y)` on the imaging model's domain, one sample for each image of the batch.
+
+    NaN in y is a missing pixel. `report`, where given, is told what was chosen and what went wrong.
+    """
 
     def __call__(
         self,
@@ -29,28 +34,32 @@ class Sampler(Protocol):
         steps: int,
         generator: torch.Generator,
         on_step: OnStep | None = None,
+        report: Report | None = None,
     ) -> Tensor: ...
 
 
 @dataclass(frozen=True)
 class Method:
-    """A sampler and what a user wants to know of it."""
+    """A sampler and what a user wants to know of it; `steps` is what it was published or measured with."""
 
     name: str
     equation: str
     cost: str
     gradients: bool
+    steps: int
     sample: Sampler
 
 
 _methods: dict[str, Method] = {}
 
 
-def register(name: str, *, equation: str, cost: str, gradients: bool) -> Callable[[Sampler], Sampler]:
+def register(
+    name: str, *, equation: str, cost: str, gradients: bool, steps: int
+) -> Callable[[Sampler], Sampler]:
     """Put a sampler into the registry under `name`."""
 
     def enter(sample: Sampler) -> Sampler:
-        _methods[name] = Method(name, equation, cost, gradients, sample)
+        _methods[name] = Method(name, equation, cost, gradients, steps, sample)
         return sample
 
     return enter

@@ -1,18 +1,21 @@
 """What samplers share: the noise levels that they visit and the step from one to the next."""
 
+import math
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
-__all__ = ["OwnNoise", "ancestral", "levels"]
+from emdiff_app.physics.random import next_generator
+
+__all__ = ["OwnNoise", "ancestral", "levels", "multistep", "renoise"]
 
 
 class OwnNoise:
     """A stream of random numbers for each image, so that no image depends on its batch."""
 
     def __init__(self, generator: torch.Generator, count: int) -> None:
-        home = generator.device
-        seeds = torch.randint(2**62, (count,), generator=generator, device=home).tolist()
-        self.streams = [torch.Generator(home).manual_seed(seed) for seed in seeds]
+        self.streams = [next_generator(generator) for _ in range(count)]
 
     def white(self, like: Tensor) -> Tensor:
         """`n ~ N(0, 1)` in the shape of `like`."""
@@ -29,10 +32,39 @@ def levels(largest: float, smallest: float, steps: int, bend: float = 7.0) -> li
     return [(a + (b - a) * i / max(steps - 1, 1)) ** bend for i in range(steps)]
 
 
-def ancestral(x_t: Tensor, x0: Tensor, s: float, lower: float, noise: OwnNoise) -> Tensor:
-    """From level `s` to `lower` given the clean estimate: `x0 + k (x_t - x0) + sqrt(k (s^2 - l^2)) n`.
+def renoise(
+    x_t: Tensor, x0: Tensor, s: float | Tensor, lower: float | Tensor, kept: float, noise: OwnNoise
+) -> Tensor:
+    """From level `s` to `lower`: `x0 + l (a (x_t - x0) / s + sqrt(1 - a^2) n)`, with `a = kept`.
 
-    With `k = l^2 / s^2`; this is the exact conditional `p(x_l | x_s, x0)`.
+    Where `x0 ~ p(x0 | x_t)`, `(x_t - x0) / s` is white noise, so any `a` gives the right distribution at
+    the lower level: 0 is fresh noise and forgets all errors of the way so far, 1 is deterministic.
     """
-    k = (lower / s) ** 2
-    return x0 + k * (x_t - x0) + (k * (s**2 - lower**2)) ** 0.5 * noise.white(x_t)
+    return x0 + lower * (kept * (x_t - x0) / s + (1 - kept**2) ** 0.5 * noise.white(x_t))
+
+
+def ancestral(x_t: Tensor, x0: Tensor, s: float, lower: float, noise: OwnNoise) -> Tensor:
+    """The exact conditional `p(x_l | x_s, x0)`: `renoise` with `a = l / s`."""
+    return renoise(x_t, x0, s, lower, lower / s, noise)
+
+
+def multistep(
+    estimate: Callable[[Tensor, float, int], Tensor], x: Tensor, visits: list[float], first: int = 0
+) -> Tensor:
+    """DPM++2M: the second-order solution of `dx/ds = (x - x0(x, s)) / s` in `ln s`, one estimate a level.
+
+    `x_l = (l/s) x_s + (1 - l/s) (x0 + (x0 - x0') h / (2 h'))` with x0' the estimate one level before and h,
+    h' the two steps in `ln s`. `estimate(x, s, number)` counts from `first`; the last one is returned.
+    """
+    before: Tensor | None = None
+    for i, s in enumerate(visits):
+        x0 = estimate(x, s, first + i)
+        if i + 1 == len(visits):
+            break
+        lower, ahead = visits[i + 1], x0
+        if before is not None:
+            ratio = math.log(s / lower) / math.log(visits[i - 1] / s)
+            ahead = x0 + (x0 - before) * (ratio / 2)
+        x = lower / s * x + (1 - lower / s) * ahead
+        before = x0
+    return x0

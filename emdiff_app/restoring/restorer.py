@@ -114,14 +114,13 @@ class _Work:
         imaging = self.model.bind(
             tuple(y.shape[2:]), pixel_size=self.stack.pixel_size, scale=self.card.scale, device=y.device
         )
-        total = self.steps * self.samples
         draws, fits = [], []
         for sample in range(self.samples):
 
             def on_step(step: int, steps: int, _: Tensor, done: int = sample) -> None:
                 if self.should_stop():
                     raise Cancelled
-                told(done * steps + step, total)
+                told(done * steps + step, self.samples * steps)  # `auto` may take fewer steps
 
             x = posterior.get(self.sampler).sample(
                 self.prior, imaging, y, steps=self.steps, generator=generator, on_step=on_step

@@ -1,0 +1,83 @@
+"""Bringing the data in: the Gaussian conditional around an estimate, for any covariance.
+
+`x = x0 + C A^T (Sigma + A C A^T)^-1 (y - A x0)` with `Cov[x | x_t] = C`. The system is solved by conjugate
+gradients with numbers of its own for each image; C is anything that can be applied to an image.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from emdiff_app.physics import Imaging
+from emdiff_app.physics.inverting.conjugate_gradients import Normal, conjugate_gradients
+
+from .covariance import Covariance
+from .steps import OwnNoise
+
+__all__ = ["condition", "draw", "observed", "variance"]
+
+DARKEST = 1.0
+"""A pixel counts as having at least one photon: a guess of none says little of its noise."""
+TOLERANCE = 1e-3
+
+
+def observed(imaging: Imaging, y: Tensor) -> Tensor:
+    """Which pixels of y say anything: recorded, and finite."""
+    seen = torch.isfinite(y)
+    return seen if imaging.observed is None else seen & imaging.observed
+
+
+def variance(imaging: Imaging, estimate: Tensor, y: Tensor) -> Tensor:
+    """The diagonal of `Sigma_y` where the truth is `estimate`, in the shape of y."""
+    v = imaging.noise.variance(imaging.apply(estimate), DARKEST)
+    v = torch.as_tensor(v, dtype=y.dtype, device=y.device).expand(y.shape)
+    mean = v.flatten(1).mean(1).reshape(-1, *[1] * (y.ndim - 1))
+    return v.clamp_min(torch.finfo(y.dtype).tiny).maximum(1e-6 * mean)
+
+
+def condition(
+    imaging: Imaging, y: Tensor, estimate: Tensor, covary: Callable[[Tensor], Tensor], *, iterations: int
+) -> Tensor:
+    """`E[x | x_t, y]` where `E[x | x_t]` is `estimate`: the equation above."""
+    return _solved(imaging, y, estimate, covary, variance(imaging, estimate, y), iterations)
+
+
+def draw(
+    imaging: Imaging, y: Tensor, estimate: Tensor, covariance: Covariance, noise: OwnNoise, *, iterations: int
+) -> Tensor:
+    """`x ~ p(x | x_t, y)`: perturb and solve.
+
+    With `x0 + e`, `e ~ N(0, C)`, and `y + Sigma^1/2 n` in their places, the solution is an exact draw.
+    """
+    v = variance(imaging, estimate, y)
+    around = estimate + covariance.draw(estimate, noise)
+    recorded = y + v.sqrt() * noise.white(y)
+    return _solved(imaging, recorded, around, covariance.apply, v, iterations)
+
+
+def _solved(
+    imaging: Imaging,
+    y: Tensor,
+    around: Tensor,
+    covary: Callable[[Tensor], Tensor],
+    v: Tensor,
+    iterations: int,
+) -> Tensor:
+    seen = observed(imaging, y)
+    gap = torch.where(seen, y - imaging.apply(around), 0.0)
+    system = _System(imaging, covary, torch.where(seen, v.rsqrt(), 0.0))
+    u = conjugate_gradients(system, gap, tol=TOLERANCE, max_iter=iterations)
+    return around + covary(imaging.adjoint(u))
+
+
+class _System(Normal):
+    """`K = 1 + W A C A^T W`, `W = Sigma^-1/2`: as in the solver, with any C in the place of diag(r)."""
+
+    def __init__(self, imaging: Imaging, covary: Callable[[Tensor], Tensor], weight: Tensor) -> None:
+        self.imaging, self.covary, self.weight = imaging, covary, weight
+        self.damping = None
+
+    def __call__(self, u: Tensor) -> Tensor:
+        covaried = self.covary(self.imaging.adjoint(self.weight * u))
+        return u + self.weight * self.imaging.apply(covaried)

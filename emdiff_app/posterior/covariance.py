@@ -1,0 +1,104 @@
+"""How unsure the denoiser is: `Cov[x | x_t]`, taken as that of a stationary texture of uneven strength.
+
+`C = diag(a) F^-1 diag(c_s(f)) F diag(a)`: a power spectrum c of its errors at the noise level s, and how
+large they are at each pixel. For a stationary Gaussian prior it is exact, `c = S s^2 / (S + s^2)` and a = 1.
+For a network it is measured once (`measured.py`). With it, conditioning on the data needs no gradient of the
+network, and a draw of x given x_t costs one evaluation.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor
+
+from emdiff_app.diffusion import GaussianPrior, Prior
+
+from .measured import Measured, measure
+from .steps import OwnNoise
+
+__all__ = ["Covariance", "Uncertainty", "uncertainty_of"]
+
+
+@dataclass(frozen=True)
+class Covariance:
+    """C as it acts on images `(B, C, *spatial)`.
+
+    `spectrum` `(1 or B, 1 or C, *half)` is over the rfft frequencies of a torus of `size`, at least as large
+    as the images: larger, so that opposite borders know nothing of each other. `strength` is a, and
+    `colours` an orthogonal matrix to channels that are independent.
+    """
+
+    spectrum: Tensor
+    size: tuple[int, ...]
+    strength: Tensor | None = None
+    colours: Tensor | None = None
+
+    def apply(self, v: Tensor) -> Tensor:
+        """`C v`."""
+        return self._scaled(self._filter(self._scaled(v), self.spectrum))
+
+    def draw(self, like: Tensor, noise: OwnNoise) -> Tensor:
+        """`e ~ N(0, C)`, in the shape of `like`."""
+        white = noise.white(like.new_empty(()).expand(*like.shape[:2], *self.size))
+        return self._scaled(self._filter(white, self.spectrum.sqrt(), tuple(like.shape[2:])))
+
+    def _scaled(self, v: Tensor) -> Tensor:
+        return v if self.strength is None else self.strength * v
+
+    def _filter(self, v: Tensor, gain: Tensor, shape: tuple[int, ...] | None = None) -> Tensor:
+        shape = tuple(v.shape[2:]) if shape is None else shape
+        axes = tuple(range(2, v.ndim))
+        v = v if self.colours is None else torch.einsum("cd,bc...->bd...", self.colours, v)
+        v = torch.fft.irfftn(torch.fft.rfftn(v, s=self.size, dim=axes) * gain, s=self.size, dim=axes)
+        for axis, n in enumerate(shape, 2):
+            v = v.narrow(axis, 0, n)
+        return v if self.colours is None else torch.einsum("dc,bc...->bd...", self.colours, v)
+
+
+class Uncertainty(Protocol):
+    """The covariance of x given x_t for every noise level."""
+
+    def at(self, estimate: Tensor, s: float | Tensor) -> Covariance:
+        """Around the denoiser's `estimate` from level s: a number, one an image (B,), or a map."""
+
+
+@dataclass(frozen=True)
+class _Exact:
+    prior: GaussianPrior
+
+    def at(self, estimate: Tensor, s: float | Tensor) -> Covariance:
+        power = self.prior.spectrum[..., : estimate.shape[-1] // 2 + 1].to(estimate)
+        level = torch.as_tensor(s, dtype=power.dtype, device=power.device).square()
+        level = level.reshape(-1, *[1] * power.ndim)
+        return Covariance(power * level / (power + level), self.prior.domain)
+
+
+_measured: WeakKeyDictionary[Prior, tuple[int, Measured]] = WeakKeyDictionary()
+
+
+def uncertainty_of(prior: Prior) -> Uncertainty:
+    """In closed form where there is one, else measured, again whenever the weights have changed."""
+    if isinstance(prior, GaussianPrior):
+        return _Exact(prior)
+    changes = sum(0 if p.is_inference() else p._version for p in prior.parameters())
+    known = _measured.get(prior)
+    if known is None or known[0] != changes:
+        known = changes, measure(prior)
+        _measured[prior] = known
+    return _Local(known[1])
+
+
+@dataclass(frozen=True)
+class _Local:
+    measured: Measured
+
+    def at(self, estimate: Tensor, s: float | Tensor) -> Covariance:
+        level = torch.as_tensor(s, dtype=estimate.dtype, device=estimate.device)
+        whole = level.square().flatten(1).mean(1).sqrt() if level.ndim > 1 else level.reshape(-1)
+        spectrum, size = self.measured.spectrum(whole, tuple(estimate.shape[2:]))
+        pixels = level if level.ndim > 1 else level.reshape(-1, *[1] * (estimate.ndim - 1))
+        return Covariance(
+            spectrum, size, self.measured.strength(estimate, pixels), self.measured.colours_for(estimate)
+        )
