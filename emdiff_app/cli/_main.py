@@ -18,6 +18,7 @@ __all__ = ["build", "main"]
 BAD_INPUT = 2
 OUR_MISTAKE = 1
 INTERRUPTED = 130
+INTERRUPTED_WORDS = "Interrupted; files that were already finished are kept."
 
 
 def build() -> typer.Typer:
@@ -52,11 +53,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
         with _output.warnings_said():
-            return int(build()(arguments, standalone_mode=False) or 0)
+            code = int(build()(arguments, standalone_mode=False) or 0)
+        # Typer turns Ctrl-C into this exit code without a word.
+        return _refuse(INTERRUPTED_WORDS, arguments, code) if code == INTERRUPTED else code
     except EMDiffError as error:
         return _refuse(str(error), arguments, BAD_INPUT)
     except KeyboardInterrupt:
-        return _refuse("Interrupted; files that were already finished are kept.", arguments, INTERRUPTED)
+        return _refuse(INTERRUPTED_WORDS, arguments, INTERRUPTED)
     except typer.Abort:
         return _refuse("Stopped; nothing was changed.", arguments, INTERRUPTED)
     except Exception as error:

@@ -7,6 +7,7 @@ import os
 import platform
 import re
 import shutil
+import time
 import uuid
 import zlib
 from collections.abc import Iterator
@@ -130,7 +131,12 @@ def _is_running(process: int) -> bool:
 
 def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
+        # After Ctrl-C, threads of the writer may still finish a chunk in it.
+        for pause in (0.0, 0.05, 0.2, 0.5):
+            time.sleep(pause)
+            shutil.rmtree(path, ignore_errors=True)
+            if not path.exists():
+                break
     else:
         with contextlib.suppress(OSError):
             path.unlink()

@@ -2,6 +2,8 @@
 
 import itertools
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -97,6 +99,34 @@ def test_bad_input_is_one_sentence_and_two(recorded, tmp_path, capsys, source, t
 def test_what_a_bare_format_cannot_keep_is_said(recorded, tmp_path, capsys):
     assert main(["convert", str(recorded), str(tmp_path / "o.npy")]) == 0
     assert "lacks the pixel size and the channel names and the provenance" in capsys.readouterr().err
+
+
+INTERRUPTED = """
+import os, signal, sys
+from emdiff_app.cli import main
+import emdiff_app.images.saving.save as save
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+original = save.Casting.__call__
+
+def interrupted(self, plane):
+    self.seen = getattr(self, "seen", 0) + 1
+    if self.seen == 4:
+        os.kill(os.getpid(), signal.SIGINT)
+    return original(self, plane)
+
+save.Casting.__call__ = interrupted
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a process there cannot send itself Ctrl-C")
+def test_ctrl_c_leaves_nothing_half_written_and_says_so(recorded, tmp_path):
+    words = [sys.executable, "-c", INTERRUPTED, "convert", str(recorded), str(tmp_path / "out.zarr")]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 130
+    assert done.stderr.startswith("emdiff: Interrupted;")
+    assert [p.name for p in tmp_path.iterdir()] == [recorded.name]
 
 
 @pytest.mark.filterwarnings("default")

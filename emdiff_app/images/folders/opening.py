@@ -47,9 +47,9 @@ def open_folder(
         extras = {"files": (whole, *files), **stack.extras}
         return stack.with_(name=name, source=Path(path), extras=extras)
     names = [parse_name(_parts(file, files)) for file in files]
-    outer, warnings = _outer_axes(names, axes, open_stack(files[0]), name)
-    levels, table = _arranged(files, names, outer, str(path))
     first = open_stack(files[0])
+    outer, warnings = _outer_axes(names, axes, first, name)
+    levels, table = _arranged(files, names, outer, str(path))
     check_alike(first, table, open_stack)
     inner = axes[len(outer) :] if axes is not None and len(axes) == len(outer) + first.ndim else first.axes
     mapped = map_axes(outer + inner.upper(), (*levels, *first.shape), outer + inner, name=name)

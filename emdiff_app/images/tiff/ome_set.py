@@ -16,6 +16,8 @@ LARGEST_COMPANION = 64 << 20
 def ome_set(files: Sequence[Path]) -> Path | None:
     """The file to open, where its OME-XML names all of `files` as parts of one set; None where none does."""
     folder = files[0].parent
+    if files[0].suffix.lower() not in (".tif", ".tiff"):
+        return None
     for start in [*sorted(folder.glob(f"*{COMPANION}")), files[0]]:
         whole, parts = _described(start, folder)
         if whole is not None and len(parts) > 1 and parts >= {file.resolve() for file in files}:
