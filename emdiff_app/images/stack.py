@@ -50,8 +50,9 @@ class Stack:
     """Lazy pixels and all that is known about them.
 
     `axes` is a part of `AXES` in that order and always contains Y and X. `pixel_size` maps an axis of
-    T, Z, Y, X to its step where the source states it. `extras` holds what a writer of the same format
-    needs to give everything back. `warnings` are sentences that the user should see.
+    T, Z, Y, X to its step where the source states it. `extras` holds what else is known: the `files` of a
+    stack over several, its `provenance`, its `translation`, and the format's own words (`ome_xml`, `imagej`).
+    `warnings` are sentences that the user should see.
     """
 
     reader: PlaneReader
