@@ -56,6 +56,7 @@ def answers(prior: LearnedPrior) -> dict[str, Tensor]:
 
 def make_golden(folder: Path) -> list[Path]:
     """Write the files and what their networks compute into `folder`; an older one is never replaced."""
+    folder.mkdir(parents=True, exist_ok=True)
     made = []
     for kind, arguments in NETWORKS.items():
         path = folder / f"v{SCHEMA}-{UNET[0]}-{UNET[1]}-{kind}.emprior"

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from emdiff_app.errors import EMDiffError
+from emdiff_app.images import PixelSize
 from emdiff_app.priors import read_preview, read_prior, verify_prior
 from emdiff_app.priors.architectures import KNOWN
 from emdiff_app.priors.card import SCHEMA
@@ -41,13 +42,16 @@ def test_it_still_computes_the_same(path):
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
 def test_its_imaging_model_still_blurs(path):
-    imaging = read_prior(path)[1].model.bind((20, 20))
-    assert imaging.domain == (28, 28)
-    point = torch.zeros(1, 1, 28, 28)
-    point[..., 14, 14] = 1
-    blurred = imaging.apply(point)
-    assert 0.05 < float(blurred.max()) < 0.2
+    here = {axis: PixelSize(0.1, "um") for axis in "YX"}
+    imaging = read_prior(path)[1].model.bind((21, 21), pixel_size=here)
+    point = torch.zeros(1, 1, *imaging.domain)
+    middle = tuple(side // 2 for side in imaging.domain)
+    point[0, 0, middle[0], middle[1]] = 1
+    blurred = imaging.apply(point)[0, 0]
     assert float(blurred.sum()) == pytest.approx(1, abs=1e-4)
+    # The bead falls off as exp(-r^2 / 4), less its background at the border.
+    assert float(blurred[10, 11] / blurred[10, 10]) == pytest.approx(np.exp(-1 / 4), rel=0.05)
+    assert float(blurred[10, 13] / blurred[10, 10]) == pytest.approx(np.exp(-9 / 4), rel=0.1)
 
 
 def test_a_golden_file_is_made_once(tmp_path):
