@@ -64,7 +64,8 @@ def _restore(
 
     chosen = None if model is None else ImagingModel.read(model)
     out.mkdir(parents=True, exist_ok=True)
-    files = {word: out / f"{path.stem}-{word}.ome.tif" for word in ("restored", "uncertainty")}
+    stem = path.stem.removesuffix(".ome")
+    files = {word: out / f"{stem}-{word}.ome.tif" for word in ("restored", "uncertainty")}
     for file in files.values():
         ensure_free(file, overwrite=overwrite)  # say so before an hour of work
 
