@@ -44,9 +44,10 @@ def command(
             on_plane=_progress(target.name),
         )
     if saved.left_out:
+        bare = target.suffix.lower() in (".npy", ".png")
         _output.say(
-            f"emdiff: {target.suffix} holds pixels only, so it lacks the {' and the '.join(saved.left_out)} of IN; "
-            "choose .ome.tif or .zarr to keep all."
+            f"emdiff: a {target.suffix} has no room for the {' and the '.join(saved.left_out)} of IN; choose "
+            f"{'.ome.tif or .zarr' if bare else '.zarr'} to keep more."
         )
     if as_json:
         _output.emit(

@@ -210,6 +210,11 @@ def test_pixel_size_and_place_follow_the_transformations(image):
         assert stack.pixel_size == {"Z": PixelSize(0.5), "Y": PixelSize(0.2), "X": PixelSize(0.2)}
         place = stack.extras["translation"]
         assert {a: pytest.approx(p.value) for a, p in place.items()} == {"Z": 1.0, "X": 10.0}
+        # Another OME-Zarr keeps the place; a TIFF has none, which is said.
+        assert save_stack(stack, image.with_name("copy.zarr")).left_out == ()
+        assert save_stack(stack, image.with_name("copy.tif")).left_out == ("place of the first pixel",)
+    with open_stack(image.with_name("copy.zarr")) as copy:
+        assert copy.extras["translation"] == place
 
 
 def test_a_step_without_a_unit_is_left_out_and_said(image):

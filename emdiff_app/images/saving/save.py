@@ -158,14 +158,17 @@ def _dtype(wanted: str, stack: Stack) -> np.dtype[Any]:
 
 
 def _left_out(path: Path, saving: Saving) -> tuple[str, ...]:
-    """What a format that holds nothing but pixels could not keep."""
-    if path.suffix.lower() not in (".npy", ".png"):
-        return ()
-    known = {
-        "pixel size": saving.stack.pixel_size,
-        "channel names": saving.stack.channels,
-        "provenance": saving.provenance,
-    }
+    """What the format could not keep: only OME-Zarr knows a place, and some know nothing but pixels."""
+    stack, ending = saving.stack, path.suffix.lower()
+    known: dict[str, Any] = {}
+    if ending in (".npy", ".png"):
+        known = {
+            "pixel size": stack.pixel_size,
+            "channel names": stack.channels,
+            "provenance": saving.provenance,
+        }
+    if ending != ".zarr":
+        known["place of the first pixel"] = stack.extras.get("translation")
     return tuple(name for name, value in known.items() if value)
 
 
