@@ -32,7 +32,8 @@ def draw_samples(prior: Prior, count: int = 8, side: int = 96, *, steps: int = 4
     noise = torch.randn((count, prior.channels, *depth, side, side), generator=generator)
     largest = prior.schedule(torch.ones(()))[1]
     flow = xEABSampler(prior, steps=steps, silent=True)
-    x: Tensor = flow(float(getattr(prior, "mean", 0.0)) + largest * noise)
+    mean = torch.as_tensor(getattr(prior, "mean", 0.0)).reshape(-1, *[1] * (noise.ndim - 2))
+    x: Tensor = flow(mean + largest * noise)
     return x[:, :, neighbours] if neighbours else x
 
 

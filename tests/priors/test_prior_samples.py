@@ -27,6 +27,12 @@ def test_samples_have_the_power_and_the_mean_of_the_prior(gaussian):
     assert float(ratio[:, :4, :4].mean()) == pytest.approx(1, abs=0.15)
 
 
+def test_every_channel_has_its_own_mean(gaussian):
+    both = GaussianPrior(gaussian.spectrum.repeat(2, 1, 1), torch.tensor([0.6, -2.0]))
+    means = draw_samples(both, 32, 32, steps=24).mean((0, 2, 3))
+    torch.testing.assert_close(means, torch.tensor([0.6, -2.0]), atol=0.1, rtol=0)
+
+
 def test_a_seed_gives_the_same_images_and_another_does_not(gaussian):
     first = draw_samples(gaussian, 2, 32, steps=6, seed=1)
     assert torch.equal(draw_samples(gaussian, 2, 32, steps=6, seed=1), first)
