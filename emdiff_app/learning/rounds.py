@@ -14,7 +14,7 @@ from torch import Tensor
 
 from emdiff_app import posterior
 from emdiff_app.diffusion import GaussianPrior, LearnedPrior, Trainer
-from emdiff_app.diffusion.gaussian import fit_gaussian
+from emdiff_app.diffusion.gaussian_em import fit_gaussian
 from emdiff_app.errors import RunError
 from emdiff_app.physics import Imaging
 

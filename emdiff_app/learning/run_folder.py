@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from emdiff_app.errors import RunError
 
 from .events import EventFollower, EventWriter
+from .model_files import gathered
 from .recipe import Recipe
 
 __all__ = ["Request", "RunFolder"]
@@ -37,7 +38,8 @@ class RunFolder:
         try:
             for folder in (run.checkpoints, run.previews, run.control):
                 folder.mkdir(parents=True, exist_ok=True)
-            (path / "recipe.json").write_text(recipe.model_dump_json(indent=2), encoding="utf-8")
+            own = recipe.model_copy(update={"model": gathered(recipe.model, path)})
+            (path / "recipe.json").write_text(own.model_dump_json(indent=2), encoding="utf-8")
         except OSError as error:
             raise RunError(
                 f"No run folder could be made at {path} ({error.strerror}); choose another."
@@ -74,7 +76,8 @@ class RunFolder:
         try:
             if file.stat().st_size > RECIPE_LIMIT:
                 raise RunError(f"{file} is too large to be a recipe; nothing was changed.")
-            return Recipe.model_validate_json(file.read_bytes())
+            recipe = Recipe.model_validate_json(file.read_bytes())
+            return recipe.model_copy(update={"model": recipe.model.located(self.path, confined=True)})
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])

@@ -1,5 +1,8 @@
 """The run folder: what is written, followed, asked and refused."""
 
+import shutil
+
+import numpy as np
 import pytest
 
 from emdiff_app.errors import RunError
@@ -61,7 +64,7 @@ def test_a_folder_with_files_is_never_taken_over(tmp_path):
 
 
 def test_the_recipe_comes_back(run):
-    assert run.recipe == recipe()
+    assert run.recipe.model_dump() == recipe().model_dump()
 
 
 def test_a_recipe_with_a_wrong_field_is_refused_by_its_name(run):
@@ -90,3 +93,20 @@ def test_a_folder_that_is_no_run_is_said_to_be_none(tmp_path):
 def test_every_choice_is_explained_and_every_preset_is_a_recipe():
     assert all(field.description for field in Recipe.model_fields.values())
     assert {recipe(**changes).size for changes in PRESETS.values()} == {"tiny", "small", "standard"}
+
+
+def test_a_psf_that_the_model_names_comes_along_with_the_run(tmp_path):
+    """Whoever moves the run, or deletes the PSF, can still go on with it."""
+    psf = np.outer(*[[0.0, 1, 2, 1, 0]] * 2)
+    (tmp_path / "optics").mkdir()
+    np.save(tmp_path / "optics" / "bead.npy", psf / psf.sum())
+    described = {
+        "operator": [{"kind": "blur", "psf": {"kind": "image", "path": "bead.npy"}}],
+        "noise": {"kind": "gaussian", "sigma": 1},
+    }
+    model = ImagingModel.model_validate(described).located(tmp_path / "optics")
+    expected = model.bind((32, 32)).domain
+    run = RunFolder.create(tmp_path / "run", recipe(model=model))
+    shutil.rmtree(tmp_path / "optics")
+    run.path.rename(tmp_path / "moved")
+    assert RunFolder.open(tmp_path / "moved").recipe.model.bind((32, 32)).domain == expected

@@ -76,7 +76,7 @@ def test_a_stopped_run_goes_on_to_the_same_end_as_one_that_was_never_stopped(mak
     learn(whole)
 
     def stop_in_round_one(event):
-        if event.kind == "progress" and event.round == 1 and event.phase == "m-step":
+        if event.kind == "progress" and event.round == 1:
             broken.ask("stop")
 
     assert learn(broken, on_event=stop_in_round_one)
