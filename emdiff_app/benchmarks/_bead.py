@@ -50,9 +50,8 @@ def compare_bead(report: Report, path: Path) -> None:
         ],
     )
     report.text(
-        "Across, the nominal aperture explains the bead; along Z the bead is longer. It is bent (coma) and has fringes "
-        "on one side only (spherical aberration), which a perfect lens has not; a smaller effective aperture "
-        "stands for both. "
+        "Across, the nominal aperture explains the bead; along Z the bead is longer. It is bent and has fringes on one "
+        "side only, which a perfect lens has not; a smaller effective aperture describes it, whatever the cause. "
         '`emdiff psf --bead` measures it, and `{"kind": "image"}` uses the bead itself.'
     )
     picture = report.picture(

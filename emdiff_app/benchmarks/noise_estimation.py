@@ -1,4 +1,4 @@
-"""How well `estimate_noise` finds the noise: known noise put on real images, and real noise measured by averaging."""
+"""How well `estimate_noise` finds known noise put on real images, and real noise measured by averaging."""
 
 from __future__ import annotations
 

@@ -8,18 +8,30 @@ from emdiff_app.physics import ImagingModel
 
 __all__ = ["model_or_estimate"]
 
+MOST = 9
+"""Of more files than this the noise is measured in so many, spread evenly."""
+
 
 def model_or_estimate(
     model: Path | None, stacks: Sequence[Path], **overrides: Any
 ) -> tuple[ImagingModel, list[str]]:
-    """The model and sentences about what was assumed."""
+    """The model and sentences about what was assumed: one noise for all images, that of the middle one."""
     if model is not None:
         return ImagingModel.read(model), []
     from emdiff_app.images import open_stack
     from emdiff_app.physics import estimate_noise
 
-    with open_stack(stacks[0], **overrides) as stack:
-        found = estimate_noise(stack)
-    chosen = ImagingModel(noise=found.model)
-    said = f"No imaging model was given: assuming noise alone, estimated as {chosen.noise!r}."
-    return chosen, [said, *found.caveats]
+    measured = []
+    for path in stacks[:: -(-len(stacks) // MOST)]:
+        with open_stack(path, **overrides) as stack:
+            measured.append(estimate_noise(stack))
+    middle = sorted(measured, key=lambda found: found.variance_at_median)[len(measured) // 2]
+    said = [f"No imaging model was given: noise alone is assumed, measured as: {middle.model.in_words}."]
+    if any(found.per_image for found in measured):
+        said.append(
+            "The images were probably stretched one by one, so their noise differs, but that of the middle one is used "
+            "for all; images as the camera recorded them serve better."
+        )
+    elif len(measured) > 1:
+        said.append(f"That is the middle one of {len(measured)} files; it is used for all.")
+    return ImagingModel(noise=middle.model), [*said, *middle.caveats]

@@ -93,13 +93,14 @@ def _result(path: str, stack: "Stack", noise: "NoiseEstimate", bad: "BadPixels")
         "images": [{"index": part.index, **_figures(part)} for part in noise.parts],
         "bad_pixels": {**bad.counts, "ceiling": bad.ceiling, "saturated_share": bad.saturated_share},
         "model": noise.imaging_model(),
-        "caveats": [*stack.warnings, *noise.caveats],
+        "caveats": [*stack.warnings, *noise.caveats, *filter(None, [bad.caveat])],
     }
 
 
 def _figures(noise: "NoiseEstimate") -> dict[str, Any]:
     return {
         "noise": noise.model.model_dump(),
+        "in_words": noise.model.in_words,
         "gain_error": noise.gain_error,
         "median_level": noise.median_level,
         "sd_at_median": noise.variance_at_median**0.5,
@@ -119,13 +120,9 @@ def _lines(result: dict[str, Any]) -> str:
 
 
 def _noise(figures: dict[str, Any]) -> str:
-    noise = figures["noise"]
-    if noise["kind"] == "gaussian":
-        return f"Gaussian, sigma {noise['sigma']:.4g}"
-    return (
-        f"offset {noise['offset']:.4g}, gain {noise['gain']:.3g} (+- {100 * figures['gain_error']:.1f} %), "
-        f"read noise {noise['read_noise']:.3g}"
-    )
+    error = figures["gain_error"]
+    words: str = figures["in_words"]
+    return words if error is None else f"{words} (gain +- {100 * error:.1f} %)"
 
 
 def _there(figures: dict[str, Any]) -> str:

@@ -9,6 +9,9 @@ from emdiff_app.errors import EMDiffError, PhysicsError
 
 from . import _output
 
+LARGE = 3.0
+"""Pixels so many times as wide as the PSF are probably a mistake."""
+
 
 def command(
     na: Annotated[float, typer.Option(help="Numerical aperture of the objective.")],
@@ -27,7 +30,10 @@ def command(
         str | None, typer.Option(help="Odd numbers of pixels, such as 31,31 or 15,31,31.")
     ] = None,
     bead: Annotated[
-        str | None, typer.Option(help="A picture of a bead; its aperture is measured and used instead.")
+        str | None,
+        typer.Option(
+            help="A picture of a bead, whose aperture is measured and used instead; its pixels are as its file says."
+        ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -56,6 +62,7 @@ def command(
             )
     sizes = {a: PixelSize(float(given[a] or 0)) for a in axes}
     found: dict[str, Any] = {}
+    warnings = _too_large(spec, pixel_size)
     if bead is not None:
         spec, found = _measured(bead, spec, [sizes[a].value for a in axes])
     array = psf_array(spec, pixel_size=sizes, ndim=len(axes))
@@ -65,8 +72,10 @@ def command(
     saved = save_stack(stack, out, overwrite=overwrite, provenance=words)
     widths = {a: fwhm(array, i) * sizes[a].value for i, a in enumerate(axes)}
     result = {"path": saved.path, "shape": array.shape, "axes": axes, "fwhm_um": widths, **found, **words}
+    for warning in warnings:
+        _output.say(f"warning: {warning}")
     if as_json:
-        _output.emit(result)
+        _output.emit({**result, "warnings": warnings})
         return
     typer.echo(f"{saved.path}: {' x '.join(map(str, array.shape))} pixels ({axes})")
     typer.echo(
@@ -77,6 +86,18 @@ def command(
         typer.echo(
             f"bead  {found['bead_um'] * 1000:.0f} nm; effective NA {found['effective_na']:.3f} (nominal {na:g})"
         )
+
+
+def _too_large(spec: Any, pixel_um: float) -> list[str]:
+    """A sentence where all of the PSF lies within one pixel: probably the unit was another."""
+    width = 0.51 * spec.wavelength_nm / 1000 / spec.na
+    if pixel_um < LARGE * width:
+        return []
+    sentence = (
+        f"The pixels ({pixel_um:g} um) are {pixel_um / width:.0f} times as wide as the PSF ({width:.2g} um), which "
+        "blurs nothing then; --pixel-size is in um, at the sample."
+    )
+    return [sentence]
 
 
 def _spec(**words: Any) -> Any:
@@ -105,8 +126,9 @@ def _shape(words: str | None) -> tuple[int, ...] | None:
 
 
 def _measured(bead: str, spec: Any, pixel_um: list[float]) -> tuple[Any, dict[str, Any]]:
-    """The spec with the aperture that the picture of a bead shows."""
+    """The spec with the aperture that the picture of a bead shows, on the pixels that its file states, if it does."""
     from emdiff_app.images import open_stack
+    from emdiff_app.physics.psf import pixel_sizes_um
     from emdiff_app.physics.psf.fitting import fit_bead
 
     if spec.modality != "widefield":
@@ -115,11 +137,14 @@ def _measured(bead: str, spec: Any, pixel_um: list[float]) -> tuple[Any, dict[st
         )
     with open_stack(bead) as stack:
         image = stack.numpy().squeeze()
+        stated = stack.pixel_size
     if image.ndim != len(pixel_um):
         raise PhysicsError(
             f"{bead} has {image.ndim} axes of more than one pixel where {len(pixel_um)} are needed; "
             "nothing was written. Give --z-step for a volume, and leave it out for a plane."
         )
+    if set(stated) >= set("ZYX"[-image.ndim :]):
+        pixel_um = list(pixel_sizes_um(stated, image.ndim, "--bead"))
     fit = fit_bead(image, spec, pixel_um)
     used = spec.model_copy(update={"na": fit.psf.na})
     return used, {"bead_um": fit.bead_um, "effective_na": fit.psf.na}

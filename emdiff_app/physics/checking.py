@@ -1,4 +1,4 @@
-"""Whether a restored image explains the recorded one: what is left over must look like the noise, and only that."""
+"""Whether a restored image explains the recorded one: what is left over must look like the noise alone."""
 
 from __future__ import annotations
 
@@ -29,8 +29,10 @@ COVERED = 0.999
 
 @dataclass(frozen=True)
 class Agreement:
-    """Of the whitened residual `r = (y - A x) / sqrt(Var[y | x])` over so many pixels: its mean square, about 1, and
-    the correlation of pixels `LAGS` apart, about 0 (the mean of rows and columns)."""
+    """`chi2 = <r^2>`, about 1, and `<r_i r_(i+k)> / <r^2>`, about 0, of `r = (y - A x) / sqrt(Var[y | x])`.
+
+    Over `pixels` recorded ones; the correlation is that of pixels `LAGS` apart, the mean of rows and columns.
+    """
 
     pixels: int
     chi2: float
@@ -47,18 +49,22 @@ class Agreement:
         chi2, first = f"chi2 = {self.chi2:.2f}", f"neighbours correlate by {self._strongest:.2f}"
         if self.chi2 > TOO_HIGH:
             why = (
-                "the restoration lost or invented structure"
+                "the restoration lost or invented structure. Check the blur of the model, and that both images "
+                "have the same intensity scale."
                 if self._coloured
-                else "the noise is under-estimated"
+                else "the noise is under-estimated. Estimate it again."
             )
-            return (
-                f"The restored image, recorded again, does not match your data ({chi2}, {first}): probably {why}. "
-                "Estimate the noise again, and check the blur of the model."
-            )
+            return f"The restored image, recorded again, does not match your data ({chi2}, {first}): probably {why}"
         if self.chi2 < TOO_LOW:
             return (
                 f"The restored image follows the noise of your data ({chi2}, {first}), or the noise is over-estimated: "
                 "do not trust its finest detail."
+            )
+        if self._coloured and self._strongest < 0:
+            return (
+                f"What the restoration leaves over has the size of noise, but neighbours differ more than noise does "
+                f"({chi2}, {first}): the restored image follows a part of the noise (the average of samples always "
+                "does a little), or was sharpened too much."
             )
         if self._coloured:
             return (
@@ -92,18 +98,17 @@ class Agreement:
 
 
 def on_domain(imaging: Imaging, restored: Tensor) -> tuple[Tensor, Tensor]:
-    """A restored image (B, C, *spatial) of the recorded field on the whole domain, and which recorded pixels
-    it explains.
+    """A restored image (B, C, *spatial) on the whole domain, and which recorded pixels it explains.
 
-    The optics also gather light from beyond the border, where nothing was kept: the border is repeated
-    outwards, and recorded pixels that see much of it do not count.
+    It covers the recorded field alone, and the optics also gather light from beyond: the border is repeated
+    outwards, and recorded pixels that see much of that do not count.
     """
     window = imaging.operator.window(tuple(slice(0, n) for n in imaging.field))
     inside = tuple(len(range(n)[w]) for n, w in zip(imaging.domain, window, strict=True))
     if tuple(restored.shape[2:]) != inside:
         raise PhysicsError(
-            f"The restored image has {_size(restored.shape[2:])} pixels, and this model turns {_size(inside)} into the "
-            f"{_size(imaging.field)} recorded ones; check that it belongs to this recording and this model."
+            f"The restored image has {_size(restored.shape[2:])} pixels where this model and the "
+            f"{_size(imaging.field)} recorded ones need {_size(inside)}; check that it belongs to this recording."
         )
     ends = [(range(n)[w].start, n - range(n)[w].stop) for n, w in zip(imaging.domain, window, strict=True)]
     around = [length for pair in reversed(ends) for length in pair]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from emdiff_app.errors import PhysicsError
+from emdiff_app.errors import PhysicsError, StackError
 from emdiff_app.images import PixelSize
 
 __all__ = ["LARGEST_FILE", "Enclosed", "Place", "find", "read_image"]
@@ -79,7 +79,12 @@ def read_image(path: str, place: Place, where: str) -> tuple[NDArray[Any], Mappi
     from emdiff_app.images import open_stack
 
     full = find(path, place, where)
-    with open_stack(full) as stack:
-        if stack.nbytes > LARGEST_FILE:
-            raise PhysicsError(f"{where}.path: {full.name} is larger than {LARGEST_FILE >> 20} MB; crop it.")
-        return np.squeeze(stack.numpy()), stack.pixel_size
+    try:
+        with open_stack(full) as stack:
+            if stack.nbytes > LARGEST_FILE:
+                raise PhysicsError(
+                    f"{where}.path: {full.name} is larger than {LARGEST_FILE >> 20} MB; crop it."
+                )
+            return np.squeeze(stack.numpy()), stack.pixel_size
+    except StackError as error:
+        raise PhysicsError(f"{where}.path: {error}") from error

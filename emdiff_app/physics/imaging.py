@@ -61,9 +61,7 @@ class Imaging:
         return self._variance(x, 0.0)
 
     def residual(self, y: Tensor, x: Tensor) -> Tensor:
-        """`(y - A x) / sqrt(Var[y | x])`: white and of variance one where x is the truth; 0 where
-        unobserved.
-        """
+        """`(y - A x) / sqrt(Var[y | x])`: white and of variance one where x is true; 0 where unobserved."""
         level = self.apply(x)
         seen = self._seen(y)
         scale = self._variance_at(level, 0.0).clamp_min(torch.finfo(y.dtype).tiny).rsqrt()

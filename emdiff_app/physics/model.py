@@ -29,14 +29,11 @@ if TYPE_CHECKING:  # reading a model must not wait for torch
 __all__ = ["ImagingModel"]
 
 LARGEST_MODEL = 4 * 2**20
-"""A model file is at most this many bytes; a real one has a few hundred, one with a drawn path some
-thousand.
-"""
+"""A model file is at most this many bytes; a real one has some hundred, one with a drawn path thousands."""
 
 
 class ImagingModel(BaseModel):
-    """`y = A x + n`: the operators, first to last, then the noise. Frozen, and the same after a round trip
-    through JSON.
+    """`y = A x + n`: the operators, first to last, then the noise; the same after a round trip through JSON.
 
     `bind` makes it concrete for images of one size. `apply`, `adjoint`, `simulate`, `solve` and `residual`
     bind to whatever they are given, for models whose lengths are in pixels.
@@ -216,6 +213,9 @@ def _path(loc: tuple[int | str, ...]) -> str:
     return path
 
 
+BOUNDS = {"gt": "greater than", "ge": "at least", "lt": "less than", "le": "at most"}
+
+
 def _words(error: Any) -> str:
     limits = error.get("ctx", {})
     match error["type"]:
@@ -225,6 +225,15 @@ def _words(error: Any) -> str:
             return "there is no such field"
         case "greater_than" if limits["gt"] == 0:
             return "must be positive"
+        case "greater_than" | "greater_than_equal" | "less_than" | "less_than_equal":
+            ((sign, limit),) = limits.items()
+            return f"must be {BOUNDS[sign]} {limit:g}"
+        case "tuple_type":
+            return "must be a list, in square brackets"
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return "must be an object, in curly brackets"
+        case "finite_number":
+            return "must be a finite number"
         case "json_invalid":
             return f"this is not JSON ({limits['error']})"
         case "union_tag_invalid":

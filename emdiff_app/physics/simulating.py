@@ -165,9 +165,7 @@ def _lifting(model: ImagingModel, lift: float | None) -> tuple[float, float]:
 
 
 def _shift(bound: Imaging, axes: str) -> Mapping[str, float]:
-    """How far the centre of the first recorded pixel lies from that of the first given one, in given
-    pixels.
-    """
+    """How far, in given pixels, the centre of the first recorded pixel lies from that of the first given one."""
     first = bound.operator.window((slice(0, 1),) * len(axes))
     start = bound.operator.window(tuple(slice(0, n) for n in bound.field))
     return {

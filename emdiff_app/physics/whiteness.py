@@ -35,8 +35,7 @@ class Whiteness:
 
 
 def whiteness(residual: Tensor, *, observed: Tensor | None = None, lags: int = 5) -> Whiteness:
-    """`c_k = <r_i r_(i+k)> / <r_i^2>` over the pairs of observed pixels k apart, for k = 1 to `lags` along
-    each axis.
+    """`c_k = <r_i r_(i+k)> / <r_i^2>` over pairs of observed pixels, for k = 1 to `lags` along each axis.
 
     `residual` is (B, C, *spatial), whitened; each image's own mean is taken off first, because a constant
     misfit belongs to chi2 and not here. For white noise c_k scatters by `1 / sqrt(pairs)`.

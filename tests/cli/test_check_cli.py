@@ -62,6 +62,19 @@ def test_an_oversmoothed_image_does_not(case, capsys):
     assert "structure" in found["verdict"]
 
 
+def test_an_image_that_kept_a_part_of_the_noise_is_told_from_an_oversmoothed_one(case, capsys):
+    folder, x = case
+    model = ImagingModel.parse({**MODEL, "operator": []})
+    model.write(folder / "m.json")
+    y = model.simulate(torch.from_numpy(x[:, None]), 0)[:, 0].numpy()
+    write(folder / "y.tif", y)
+    _, found = checked(capsys, folder, x + 0.6 * gaussian_filter(y - x, (0, 1, 1)))
+    assert not found["believable"]
+    assert found["chi2"] > 0.8
+    assert found["autocorrelation"][0] < -0.05
+    assert "follows a part of the noise" in found["verdict"]
+
+
 def test_noise_thought_too_small_is_told_from_lost_structure(case, capsys):
     folder, x = case
     small = {**MODEL, "noise": {**MODEL["noise"], "gain": 1.0, "read_noise": 2.0}}

@@ -34,12 +34,22 @@ def test_hot_and_dead_pixels_are_found_and_no_others(planes):
     assert sorted(zip(*np.nonzero(bad.dead), strict=True)) == sorted(DEAD)
     assert bad.counts == {"dead": len(DEAD), "hot": len(HOT), "saturated": 0}
     assert bad.mask.sum() == len(HOT) + len(DEAD)
+    assert (bad.caveat is not None) == (planes < 4)  # a few pictures cannot tell a speck from the camera
 
 
 def test_a_cosmic_ray_in_one_plane_is_no_hot_pixel():
     y = recorded(8)
     y[3, 77, 77] += 5000
     assert found(y).counts == {"dead": 0, "hot": 0, "saturated": 0}
+
+
+def test_more_bad_pixels_than_cameras_have_are_doubted():
+    y = recorded(8)
+    y[:, 5::12, 5::12] += 300
+    bad = found(y)
+    assert bad.counts["hot"] > 100
+    assert "more than cameras have" in bad.caveat
+    assert found(recorded(8)).caveat is None
 
 
 def test_beads_are_no_hot_pixels():

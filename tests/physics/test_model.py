@@ -52,6 +52,10 @@ def test_a_model_survives_its_file(tmp_path):
             "operator[0].psf: a numerical aperture of 1.4 needs",
         ),
         ({"noise": {"kind": "gaussian", "sigma": 0}}, "noise.sigma: must be positive"),
+        ({"noise": {"kind": "gaussian", "sigma": "NaN"}}, "noise.sigma: must be a finite number"),
+        ({"operator": {"kind": "blur"}}, "operator: must be a list"),
+        ({"operator": [{"kind": "blur", "psf": "gaussian"}]}, "operator[0].psf: must be an object"),
+        ({"operator": [{"kind": "mask", "missing": 1}]}, "operator[0].missing: must be less than 1"),
         ({"noise": None}, "noise: "),
         ({"nose": {}}, "nose: there is no such field"),
     ],
@@ -63,6 +67,31 @@ def test_a_wrong_field_is_named_by_its_path(tmp_path, change, words):
     assert f"m.json: {words}" in str(error.value)
     assert "\n" not in str(error.value)
     assert str(error.value).count(";") == 1  # one wrong field is reported once
+
+
+@pytest.mark.parametrize(
+    ("operator", "words"),
+    [
+        (
+            {"kind": "blur", "psf": {"kind": "gaussian", "fwhm_um": 1}},
+            "operator[1].psf.fwhm_um: the pixel size",
+        ),
+        (
+            {"kind": "blur", "psf": {"kind": "image", "path": "no.tif"}},
+            "operator[1].psf.path: there is no file",
+        ),
+        ({"kind": "blur", "psf": {"kind": "image", "path": "m.txt"}}, "operator[1].psf.path: m.txt"),
+        ({"kind": "blur", "psf": {"kind": "disc", "radius_px": 20}}, "operator[1]: the PSF (41 x 41 pixels)"),
+        ({"kind": "motion-blur", "length_um": 1}, "operator[1].length_um: the pixel size along Y"),
+        ({"kind": "mask", "pattern": "image", "path": "m.txt"}, "operator[1].path: m.txt"),
+    ],
+)
+def test_what_only_the_images_can_tell_is_named_by_its_path_too(tmp_path, operator, words):
+    (tmp_path / "m.txt").write_text("no image")
+    model = ImagingModel.parse({**EXAMPLE, "operator": [{"kind": "identity"}, operator]}).located(tmp_path)
+    with pytest.raises(PhysicsError) as error:
+        model.bind((64, 64))
+    assert str(error.value).startswith(words)
 
 
 def test_what_is_no_model_is_refused(tmp_path):

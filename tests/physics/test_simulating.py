@@ -1,14 +1,10 @@
-"""Whole stacks through an imaging model, as `emdiff simulate` writes them."""
-
-import json
+"""Whole stacks through an imaging model."""
 
 import numpy as np
 import pytest
-import tifffile
 
-from emdiff_app.cli import main
 from emdiff_app.errors import PhysicsError
-from emdiff_app.images import PixelSize, open_stack, stack_from_array
+from emdiff_app.images import PixelSize, stack_from_array
 from emdiff_app.physics import ImagingModel
 from emdiff_app.physics.simulating import simulate_stack
 
@@ -80,74 +76,3 @@ def test_colours_stay_colours():
     assert recorded.plane().shape == (10, 11, 3)
     expected = photo.plane().reshape(10, 2, 11, 2, 3).mean((1, 3))
     assert recorded.plane() == pytest.approx(expected, abs=1)
-
-
-def run(capsys, *words):
-    code = main([str(w) for w in words])
-    return code, capsys.readouterr()
-
-
-def test_the_command_writes_what_was_asked_and_says_what_it_did(tmp_path, capsys):
-    clean = np.random.default_rng(0).integers(0, 200, (2, 32, 36)).astype(np.uint16)
-    tifffile.imwrite(tmp_path / "cells.tif", clean, imagej=True, metadata={"axes": "ZYX"})
-    blur = {"kind": "blur", "psf": {"kind": "gaussian", "fwhm_um": 0.25}}
-    (tmp_path / "m.json").write_text(
-        json.dumps({"operator": [blur, {"kind": "downsample", "factor": 2}], "noise": CAMERA})
-    )
-    words = ("simulate", tmp_path / "cells.tif", "--model", tmp_path / "m.json", "--seed", 3, "--json")
-    code, said = run(capsys, *words, "--out", tmp_path / "a.tif")
-    assert code == 2
-    assert "pixel size along Y is not known" in json.loads(said.out)["error"]
-    code, said = run(capsys, *words, "--pixel-size", 0.1, "--out", tmp_path / "a.tif")
-    assert code == 0
-    result = json.loads(said.out)
-    assert "darker than the camera offset" in result["warnings"][0]
-    assert result["shift_px"] == {"Y": 0.5, "X": 0.5}
-    code, said = run(
-        capsys, *words, "--pixel-size", 0.1, "--photons", 40, "--dtype", "same", "--out", tmp_path / "b.tif"
-    )
-    assert code == 0
-    with open_stack(tmp_path / "b.tif") as recorded:
-        assert recorded.shape == (2, 16, 18)
-        assert recorded.dtype == np.uint16
-        assert recorded.pixel_size["X"].value == pytest.approx(0.2)
-        assert recorded.numpy().mean() == pytest.approx(
-            100 + 40, abs=3
-        )  # half of 40 photons, 2 grey levels each
-    assert run(capsys, *words, "--pixel-size", 0.1, "--out", tmp_path / "b.tif")[0] == 2
-
-
-def test_the_psf_command_writes_a_psf_that_a_model_can_use(tmp_path, capsys):
-    words = ("psf", "--na", 0.85, "--wavelength", 520, "--pixel-size", 0.13, "--json")
-    code, said = run(capsys, *words, "--z-step", 0.3, "--shape", "9,15,15", "--out", tmp_path / "psf.tif")
-    assert code == 0
-    result = json.loads(said.out)
-    assert result["shape"] == [9, 15, 15]
-    assert result["fwhm_um"]["X"] == pytest.approx(0.33, abs=0.02)
-    assert result["fwhm_um"]["Z"] == pytest.approx(0.98, abs=0.05)
-    with open_stack(tmp_path / "psf.tif") as psf:
-        assert psf.numpy().sum() == pytest.approx(1, abs=1e-5)
-        assert psf.pixel_size["Z"].value == pytest.approx(0.3)
-    used = model({"kind": "blur", "psf": {"kind": "image", "path": "psf.tif"}}).located(tmp_path)
-    size = {"Z": PixelSize(0.3), "Y": PixelSize(0.13), "X": PixelSize(0.13)}
-    domain = used.bind((24, 40, 40), pixel_size=size).domain
-    assert all(n < d for n, d in zip((24, 40, 40), domain, strict=True))
-
-
-@pytest.mark.parametrize(
-    ("words", "sentence"),
-    [
-        (("--na", 1.4), "a numerical aperture of 1.4 needs an immersion"),
-        (("--na", 0.8, "--shape", "8,8"), "must be 2 odd numbers"),
-        (("--na", 0.8, "--shape", "big"), "not a list of numbers"),
-        (("--na", 0.8, "--z-step", -1), "makes no sense"),
-        (("--na", -1), "na: must be positive"),
-    ],
-)
-def test_an_impossible_microscope_is_refused(tmp_path, capsys, words, sentence):
-    out = tmp_path / "psf.tif"
-    code, said = run(capsys, "psf", "--wavelength", 520, "--pixel-size", 0.1, "--out", out, *words)
-    assert code == 2
-    assert sentence in said.err
-    assert "Traceback" not in said.err
-    assert not out.exists()

@@ -131,6 +131,16 @@ def test_each_image_stops_on_its_own_and_does_not_feel_the_others():
         torch.testing.assert_close(alone[0], together[i], rtol=1e-7, atol=1e-7)
 
 
+@pytest.mark.parametrize("name", ["blur", "blur, area"])
+def test_the_border_costs_few_steps(name):
+    wide = {"kind": "blur", "psf": {"kind": "gaussian", "sigma_px": 2}}
+    bound = bind([wide, AREA] if "area" in name else [wide], {"kind": "gaussian", "sigma": 1}, field=(48, 64))
+    x0, y = images(bound)
+    exact = bound.solve(10 * y, x0, 10.0, tol=1e-10, max_iter=300)
+    error = bound.solve(10 * y, x0, 10.0, max_iter=15) - exact
+    assert error.norm() < 1e-4 * (exact - x0).norm()
+
+
 @pytest.mark.parametrize("steps", [0, 1, 2, 5, 100])
 def test_more_steps_never_make_it_worse(steps):
     bound = bind(CHAINS["blur"], field=(32, 32), dtype=torch.float32)

@@ -36,6 +36,9 @@ NETWORK = (
     *((2, 4), (3, 5), (1, 4), (3, 6)),
     *((1, 2), (3, 4), (5, 6)),
 )
+MANY = 1e-3
+"""A larger share of dead and hot pixels is more than cameras are sold with."""
+FEW_PLANES = 4
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float32]
 
@@ -53,6 +56,22 @@ class BadPixels:
     saturated: int
     saturated_share: float
     planes: int
+
+    @property
+    def caveat(self) -> str | None:
+        """What to know before believing the dead and the hot ones."""
+        share = float(self.mask.mean())
+        if share > MANY:
+            return (
+                f"{100 * share:.2g} % of dead and hot pixels is more than cameras have: the images probably show "
+                "detail finer than their pixels, or were processed, and many of these are not the camera's."
+            )
+        if share and self.planes < FEW_PLANES:
+            return (
+                f"Dead and hot pixels were looked for in {self.planes} image{'s' if self.planes > 1 else ''} only, "
+                "where a speck in the sample looks the same; images of several places tell them apart."
+            )
+        return None
 
     @property
     def mask(self) -> Mask:

@@ -27,8 +27,10 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Blocks:
-    """Per block: mean level, noise variance (from `degrees` coefficients), texture and its degrees, and the
-    share of pixels lying at the lowest and at the highest value the data can take."""
+    """Per block: mean level, noise variance and texture, and the shares of pixels at the ends of the data.
+
+    `degrees` and `texture_degrees` are the numbers of coefficients behind variance and texture.
+    """
 
     level: Floats
     variance: Floats

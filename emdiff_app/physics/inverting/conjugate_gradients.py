@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from emdiff_app.physics.operators.base import LinearOperator
-from emdiff_app.physics.operators.fourier import circulant
+from emdiff_app.physics.operators.fourier import convolve
 
 __all__ = ["Normal", "conjugate_gradients"]
 
@@ -24,11 +24,12 @@ class Normal:
 
     Scaled by W on both sides, it has no eigenvalue below 1. The preconditioner is
 
-        M^-1 = W^-1 (mean(Sigma) + mean(R) |H|^2)^-1 W^-1
+        M^-1 = W^-1 crop (mean(Sigma) + mean(R) |H|^2)^-1 pad W^-1
 
-    with |H|^2 the spectrum of `A A^T` on a periodic field: for any rho the eigenvalues of `M^-1 K` then lie
-    within the range of the variances, but for the borders. Where rho is small K is nearly 1 and W is taken
-    at its mean; where many pixels are missing there is no such bound, and M = 1.
+    with |H|^2 the spectrum of `A A^T` on a grid so roomy that nothing wraps around: for any rho the
+    eigenvalues of `M^-1 K` then lie within the range of the variances, but for the borders. Where rho is
+    small K is nearly 1 and W is taken at its mean; where many pixels are missing there is no such bound, and
+    M = 1.
     """
 
     def __init__(self, operator: LinearOperator, r: Tensor, variance: Tensor, seen: Tensor) -> None:
@@ -40,8 +41,9 @@ class Normal:
         self.few = 1 - seen.to(r.dtype).mean(images, keepdim=True) <= FEW
         self.all_few = bool(self.few.all())
         self.damping: Tensor | None = None
-        spectrum = operator.approximate_spectrum
-        if spectrum is not None and bool(self.few.any()):
+        self.grid = operator.roomy
+        spectrum = operator.spectrum_on(self.grid) if bool(self.few.any()) else None
+        if spectrum is not None:
             mean, prior = variance.mean(images, keepdim=True), r.mean(images, keepdim=True)
             strong = prior > DATA * mean
             self.spread = torch.where(strong, torch.where(seen, variance, 0.0), mean).sqrt()
@@ -57,7 +59,8 @@ class Normal:
         """`M^-1 residual`; the residual itself for images with many missing pixels."""
         if self.damping is None:
             return residual
-        z = self.spread * circulant(self.spread * residual, self.damping)
+        field = self.operator.field
+        z = self.spread * convolve(self.spread * residual, self.damping, self.grid, (0,) * len(field), field)
         return z if self.all_few else torch.where(self.few, z, residual)
 
 
@@ -97,5 +100,5 @@ def conjugate_gradients(normal: Normal, e: Tensor, *, tol: float, max_iter: int)
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
     """One inner product per image, in shape to multiply it with."""
-    products = torch.bmm(a.flatten(1)[:, None], b.flatten(1)[:, :, None])  # makes no array of the products
-    return products.reshape(-1, *[1] * (a.ndim - 1))
+    sums = (a * b).flatten(1).sum(1)  # five times as fast as bmm on small images
+    return sums.reshape(-1, *[1] * (a.ndim - 1))

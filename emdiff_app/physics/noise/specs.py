@@ -46,6 +46,11 @@ class GaussianNoise(_Spec):
     def parameters(self) -> NoiseParameters:
         return NoiseParameters(read_noise=self.sigma)
 
+    @property
+    def in_words(self) -> str:
+        """The numbers, for a person."""
+        return f"Gaussian, sigma {self.sigma:.4g}"
+
     def photons(self, level: Any) -> None:
         """None: Gaussian noise says nothing about photons."""
 
@@ -67,6 +72,11 @@ class PoissonGaussianNoise(_Spec):
 
     def parameters(self) -> NoiseParameters:
         return NoiseParameters(self.offset, self.gain, self.read_noise)
+
+    @property
+    def in_words(self) -> str:
+        """The numbers, for a person."""
+        return f"offset {self.offset:.4g}, gain {self.gain:.3g}, read noise {self.read_noise:.3g}"
 
     def photons(self, level: Any) -> Any:
         """The mean number of photons behind a noise-free level."""

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import torch
+from scipy.fft import next_fast_len
 from torch import Tensor
 
 from .spectrum import chain_is_circular, chain_spectrum
@@ -25,7 +26,9 @@ class LinearOperator(ABC):
       `squared(r)` is that diagonal.
     - `outer(y) = A A^T y`, where there is a shorter way than both in turn.
     - `outer_spectrum`: the eigenvalues of `A A^T` over the rfft frequencies of the field where it is a circular
-      convolution, else None; `approximate_spectrum`: of the circular convolution nearest to it.
+      convolution, else None.
+    - `spectrum_on(grid)`: what they would be if `grid` recorded pixels were all there is, and periodic; masks are
+      left out. None where nothing is convolved. On the `roomy` grid no light wraps around into the field.
     - `observed`: which recorded pixels carry information; None means all.
     """
 
@@ -58,9 +61,17 @@ class LinearOperator(ABC):
     def outer_spectrum(self) -> Tensor | None:
         return None
 
+    def spectrum_on(self, grid: Shape) -> Tensor | None:
+        return None
+
     @property
-    def approximate_spectrum(self) -> Tensor | None:
-        return self.outer_spectrum
+    def roomy(self) -> Shape:
+        """The domain in recorded pixels, rounded up to sizes that transform fast; the field where that is all."""
+        under = self.window(tuple(slice(0, 1) for _ in self.field))
+        needed = [-(-n // (w.stop - w.start)) for n, w in zip(self.domain, under, strict=True)]
+        return tuple(
+            n if n == m else int(next_fast_len(n, real=True)) for n, m in zip(needed, self.field, strict=True)
+        )
 
     @property
     def observed(self) -> Tensor | None:
@@ -142,11 +153,10 @@ class Composition(LinearOperator):
 
     @property
     def outer_spectrum(self) -> Tensor | None:
-        return self.approximate_spectrum if chain_is_circular(self.parts) else None
+        return self.spectrum_on(self.field) if chain_is_circular(self.parts) else None
 
-    @property
-    def approximate_spectrum(self) -> Tensor | None:
-        return chain_spectrum(self.parts)
+    def spectrum_on(self, grid: Shape) -> Tensor | None:
+        return chain_spectrum(self.parts, grid)
 
     @property
     def observed(self) -> Tensor | None:

@@ -77,12 +77,10 @@ class Blur(LinearOperator):
 
     @property
     def outer_spectrum(self) -> Tensor | None:
-        return self.approximate_spectrum if self.boundary == "periodic" else None
+        return self._power if self.boundary == "periodic" else None
 
-    @property
-    def approximate_spectrum(self) -> Tensor:
-        """That of the circular convolution on the field itself: right everywhere but near the border."""
-        return self.power_on(self.field)[..., : self.field[-1] // 2 + 1]
+    def spectrum_on(self, grid: Shape) -> Tensor:
+        return self._power if grid == self.size else self.power_on(grid)[..., : grid[-1] // 2 + 1]
 
     def power_on(self, grid: Shape) -> Tensor:
         """`|H|^2` over the fft frequencies of a periodic grid."""

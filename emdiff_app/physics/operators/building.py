@@ -90,10 +90,13 @@ def _psf(spec: BlurSpec | MotionBlurSpec, ndim: int, here: Surroundings, number:
     given = here.array("psf", number)
     if given is not None:
         return given
-    if isinstance(spec, MotionBlurSpec):
-        made = motion_psf(spec, pixel_size=here.pixel_size, ndim=ndim)
-    else:
-        made = psf_array(spec.psf, pixel_size=here.pixel_size, ndim=ndim, place=here.place)
+    try:
+        if isinstance(spec, MotionBlurSpec):
+            made = motion_psf(spec, pixel_size=here.pixel_size, ndim=ndim)
+        else:
+            made = psf_array(spec.psf, pixel_size=here.pixel_size, ndim=ndim, place=here.place)
+    except PhysicsError as error:
+        raise PhysicsError(f"operator[{number}].{error}") from error
     return torch.from_numpy(np.ascontiguousarray(made))[None, None]
 
 

@@ -79,5 +79,6 @@ class Downsample(LinearOperator):
 
     def fold(self, spectrum: Tensor) -> Tensor:
         """The mean of a full (fft, not rfft) spectrum over the frequencies that downsampling confuses."""
-        split = [n for pair in zip(self.factors, self.field, strict=True) for n in pair]
+        grid = (n // f for n, f in zip(spectrum.shape[2:], self.factors, strict=True))
+        split = [n for pair in zip(self.factors, grid, strict=True) for n in pair]
         return torch.mean(spectrum.reshape(*spectrum.shape[:2], *split), tuple(range(2, 2 + len(split), 2)))

@@ -13,8 +13,7 @@ Shape = tuple[int, ...]
 
 
 def convolve(x: Tensor, transfer: Tensor, size: Shape, start: Shape, shape: Shape) -> Tensor:
-    """`shape` pixels from `start` on of the circular convolution, of length `size`, of x with zeros behind
-    it.
+    """The circular convolution of x, with zeros behind it up to `size`: `shape` pixels of it from `start` on.
 
     `transfer` is the kernel's rfftn of that size. On a processor, and where no gradient is asked for, the
     axes are transformed one by one, in place, and only those lines that hold or will show anything: a third

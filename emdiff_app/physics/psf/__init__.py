@@ -1,6 +1,4 @@
-"""Point-spread functions: from words, from optics, or from the image of a bead. Arrays are float64 and sum
-to one.
-"""
+"""Point-spread functions from words, from optics, or from the image of a bead: float64, of sum one."""
 
 from .checks import check_psf
 from .making import motion_psf, psf_array

@@ -18,7 +18,6 @@ from .units import pixel_sizes_um
 
 __all__ = ["psf_from_bead", "psf_from_file"]
 
-
 FAINT = 0.01
 """Where the light stays below this share of the peak, the PSF ends, unless its shape is given."""
 
@@ -88,9 +87,7 @@ def psf_from_bead(
 
 
 def _sizes_of_light(bead: NDArray[np.float64], centre: Sequence[float], zoom: Sequence[float]) -> list[int]:
-    """The smallest odd box of new pixels around the centre that holds all that is brighter than a hundredth
-    of the peak.
-    """
+    """The smallest odd box of new pixels around the centre that holds all light above `FAINT`."""
     smooth = ndimage.gaussian_filter(bead, 1)
     sizes = []
     for axis, lit in enumerate(np.nonzero(smooth > FAINT * smooth.max())):
@@ -117,7 +114,5 @@ def peak_centre(bead: NDArray[np.float64]) -> list[float]:
 
 
 def _smoothing(zoom: float) -> float:
-    """The width of a Gaussian that averages over the larger target pixel: their variances, 1/12 px^2,
-    subtracted.
-    """
+    """`s^2 = (1 / zoom^2 - 1) / 12`: a Gaussian that averages over a larger pixel; a pixel has 1/12 px^2."""
     return float(np.sqrt(max(1 / zoom**2 - 1, 0) / 12))

@@ -28,9 +28,7 @@ class FittedBead(NamedTuple):
 def bead_image(
     spec: MicroscopePsf, pixel_um: Sequence[float], shape: Sequence[int], bead_um: float
 ) -> NDArray[np.float64]:
-    """A bead through the microscope: the PSF convolved with a ball, as a Gaussian of the ball's variance
-    `d^2 / 20` along each axis.
-    """
+    """A bead through the microscope: the PSF convolved with a Gaussian of a ball's variance, `d^2 / 20`."""
     psf = microscope_psf(spec, pixel_um, shape)
     return ndimage.gaussian_filter(psf, [bead_um / np.sqrt(20) / p for p in pixel_um], mode="constant")
 

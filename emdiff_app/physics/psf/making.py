@@ -47,7 +47,7 @@ def psf_array(
             _limit(widths)
             return _flat(shapes.box(widths), ndim) if planar else shapes.box(widths)
         case DiscPsf():
-            _limit([2 * spec.radius_px * 8] * 2)  # it is drawn eight times finer
+            _limit([2 * spec.radius_px] * 2)
             return _flat(shapes.disc(spec.radius_px), ndim)
         case MicroscopePsf():
             from .microscope import default_shape, microscope_psf
@@ -72,7 +72,7 @@ def motion_psf(
         length: float | NDArray[Any] = spec.length_px
     else:
         assert spec.length_um is not None  # the spec's own validator
-        length = spec.length_um / np.array(pixel_sizes_um(pixel_size, 2, "motion-blur.length_um"))
+        length = spec.length_um / np.array(pixel_sizes_um(pixel_size, 2, "length_um"))
     _limit(np.broadcast_to(length, 2))
     angle = np.deg2rad(spec.angle_deg)
     way = np.array([-np.sin(angle), np.cos(angle)]) * length

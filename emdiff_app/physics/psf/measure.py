@@ -11,9 +11,7 @@ __all__ = ["fwhm", "profile_fwhm"]
 
 
 def profile_fwhm(profile: NDArray[Any]) -> float:
-    """The full width at half maximum of one peak, by linear interpolation; infinite where it does not fall
-    to half.
-    """
+    """The full width at half maximum of one peak, by linear interpolation; infinite where it never falls."""
     values = np.asarray(profile, float)
     peak = int(values.argmax())
     half = values[peak] / 2

@@ -14,8 +14,7 @@ from .specs import MicroscopePsf
 __all__ = ["default_shape", "microscope_psf"]
 
 FINE = 3
-"""Each pixel of the result is the sum of this many points squared: pixels collect light over their area."""
-
+"""Each pixel of the result is the sum of at least this many points squared: pixels collect light over their area."""
 
 LARGEST_GRID = 6000
 """More points along an axis than this take gigabytes."""
@@ -24,8 +23,7 @@ LARGEST_GRID = 6000
 def microscope_psf(
     spec: MicroscopePsf, pixel_um: Sequence[float], shape: Sequence[int] | None = None
 ) -> NDArray[np.float64]:
-    """`h(x, y, z) = |FT{ P(k) exp(i k_z z) }|^2` with `k_z = sqrt((n / lambda)^2 - |k|^2)`, summed over
-    pixels.
+    """`h(x, y, z) = |FT{ P(k) exp(i k_z z) }|^2`, `k_z = sqrt((n / lambda)^2 - |k|^2)`, summed over pixels.
 
     The pupil P fills the disc `|k| <= NA / lambda` with the amplitude `(1 + cos t) / (2 sqrt(cos t))`, t
     being the angle of the ray: `1 / sqrt(cos t)` because an objective that obeys the sine condition spreads
@@ -34,8 +32,8 @@ def microscope_psf(
     are propagated exactly (angular spectrum), and each carries the same light, since none is lost between
     them.
 
-    A confocal microscope sees the product of the illumination and of the detection, the latter
-    averaged over its pinhole.
+    A confocal microscope sees the product of the illumination and of the detection, the latter averaged over
+    its pinhole.
     """
     pixel_z = pixel_um[0] if len(pixel_um) == 3 else 0.0
     pixel = (pixel_um[-2], pixel_um[-1])
@@ -85,8 +83,9 @@ def _plane(
 def _grid(
     spec: MicroscopePsf, wavelength: float, pixel: tuple[float, float], shape: tuple[int, int], z: float
 ) -> tuple[tuple[float, float], tuple[int, int]]:
-    """The fine step (at most a quarter of the wavelength over the aperture: the intensity has no finer
-    detail) and the number of points, with room for the defocused cone so that it does not wrap around.
+    """The step of the fine points, and how many: room for the defocused cone, so that it does not wrap around.
+
+    A step is at most a quarter of the wavelength over the aperture: the intensity has no finer detail.
     """
     parts = [FINE] * 2
     for a in (0, 1):

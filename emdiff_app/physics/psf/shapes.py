@@ -33,10 +33,11 @@ def box(widths: Sequence[float]) -> NDArray[np.float64]:
     return outer(lines)
 
 
-def disc(radius: float, fine: int = 8) -> NDArray[np.float64]:
-    """A disc in the plane, each pixel with the share of it (sampled `fine` times) that lies inside."""
+def disc(radius: float) -> NDArray[np.float64]:
+    """A disc in the plane, each pixel with the share of it that lies inside: 8 x 8 points, fewer in large ones."""
     reach = int(np.ceil(radius - 0.5)) if radius > 0.5 else 0
     n = 2 * reach + 1
+    fine = int(np.clip(2048 // n, 1, 8))
     r = (np.arange(n * fine) + 0.5) / fine - n / 2
     inside = (r[:, None] ** 2 + r[None, :] ** 2 <= radius**2).astype(float)
     psf = inside.reshape(n, fine, n, fine).mean((1, 3))
