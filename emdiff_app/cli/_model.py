@@ -27,7 +27,7 @@ def model_or_estimate(
             measured.append(estimate_noise(stack))
     middle = sorted(measured, key=lambda found: found.variance_at_median)[len(measured) // 2]
     said = [f"No imaging model was given: noise alone is assumed, measured as: {middle.model.in_words}."]
-    if any(found.per_image for found in measured):
+    if any(found.stretched and (found.per_image or len(measured) > 1) for found in measured):
         said.append(
             "The images were probably stretched one by one, so their noise differs, but that of the middle one is used "
             "for all; images as the camera recorded them serve better."

@@ -47,5 +47,9 @@ def test_one_noise_for_images_that_were_stretched_apart_is_admitted(level, tmp_p
         y = recorded(brightness * level[:1], seed=number)[0].astype(float)
         planes.append((y - y.min()) / np.ptp(y) * 65535)
     array = np.stack(planes).round().astype(np.uint16)
-    _, said = model_or_estimate(None, [write(tmp_path / "a.tif", array)])
-    assert "the middle one is used for all" in said[1]
+    apart = [write(tmp_path / f"{i}.tif", plane[None]) for i, plane in enumerate(array)]
+    for files in ([write(tmp_path / "all.tif", array)], apart):
+        _, said = model_or_estimate(None, files)
+        assert "the middle one is used for all" in said[1]
+    _, said = model_or_estimate(None, apart[:1])
+    assert not any("used for all" in sentence for sentence in said)

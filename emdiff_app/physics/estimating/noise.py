@@ -44,6 +44,8 @@ class NoiseEstimate(BaseModel):
     points: tuple[CurvePoint, ...] = ()
     from_repeats: bool = False
     caveats: tuple[str, ...] = ()
+    stretched: bool = False
+    """Whether images were scaled one by one, so that the noise of one is not that of another."""
     parts: tuple[NoiseEstimate, ...] = ()
     index: tuple[int, ...] | None = None
     """Which plane this is, for the estimate of a single image."""
@@ -101,7 +103,7 @@ def _apart(stack: Stack, whole: NoiseEstimate, why: str, offset: float | None, s
     indices = list(stack.plane_indices())
     if len(indices) == 1:
         note = f"{why}: its noise holds for this image only."
-        return whole.model_copy(update={"caveats": (note, *whole.caveats)})
+        return whole.model_copy(update={"caveats": (note, *whole.caveats), "stretched": True})
     parts = []
     for index in indices:
         own = sample_blocks(stack, planes=[index], seed=seed)
@@ -114,7 +116,13 @@ def _apart(stack: Stack, whole: NoiseEstimate, why: str, offset: float | None, s
     gaussian = sum(isinstance(p.model, GaussianNoise) for p in parts)
     notes = [note, *([few.format(gaussian, len(parts))] if gaussian else []), *typical.caveats]
     return typical.model_copy(
-        update={"name": stack.name, "index": None, "caveats": tuple(notes), "parts": tuple(parts)}
+        update={
+            "name": stack.name,
+            "index": None,
+            "caveats": tuple(notes),
+            "stretched": True,
+            "parts": tuple(parts),
+        }
     )
 
 

@@ -37,7 +37,7 @@ def _trouble(psf: NDArray[np.float64], field: tuple[int, ...] | None) -> str | N
         of = " x ".join(str(n) for n in field)
         return (
             f"the PSF ({size} pixels) is larger than half the image ({of}); "
-            "crop the PSF with 'shape', or use larger images"
+            "use larger images, or a smaller PSF ('shape' crops those of most kinds)"
         )
     if psf.min() < -1e-9 * max(psf.max(), 0.0):
         return (
