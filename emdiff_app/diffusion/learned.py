@@ -5,6 +5,8 @@
 where the noise level is a map. Images are centred by the mean of the data first.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -82,15 +84,19 @@ class LearnedPrior(Prior):
         return self._answer(x_t, sigma)[0]
 
     def denoise_with_variance(self, x_t: Tensor, sigma: Tensor | float) -> tuple[Tensor, Tensor]:
-        """`E[x | x_t]` and `Var[x | x_t]`, pixel by pixel."""
         mean, variance = self._answer(x_t, sigma)
-        if variance is None:
-            raise ValueError("this prior was built without a head for the variance")
-        return mean, variance
+        return super().denoise_with_variance(x_t, sigma) if variance is None else (mean, variance)
 
-    def weight(self, sigma: Tensor) -> Tensor:
-        """`(s^2+sd^2)/(s sd)^2`: the inverse variance of a Gaussian pixel given its noisy self."""
-        return 1 / sigma.square() + 1 / self.sigma_data**2
+    def centre(self, like: Tensor) -> Tensor:
+        return like.new_full((), self.mean)
+
+    @contextmanager
+    def in_float32(self) -> Iterator[None]:
+        half, self.bfloat16 = self.bfloat16, False
+        try:
+            yield
+        finally:
+            self.bfloat16 = half
 
     def loss(self, x: Tensor, sigma: Tensor, noise: Tensor) -> Tensor:
         """`(s^2+sd^2)/(s sd)^2 ||D(x + s n, s) - x||^2`: every level weighs the same at the start."""
@@ -151,9 +157,3 @@ class LearnedPrior(Prior):
 def _stacked(slices: Tensor, depth: int) -> Tensor:
     """`(B Z, C, Y, X)` to `(B, C, Z, Y, X)`."""
     return slices.reshape(-1, depth, *slices.shape[1:]).transpose(1, 2)
-
-
-def draw_levels(count: int, sigma_data: float, generator: torch.Generator, like: Tensor) -> Tensor:
-    """Noise levels to train on: `ln(s / sd)` normal, wide enough for every level that samplers visit."""
-    n = torch.randn(count, generator=generator, device=generator.device).to(like)
-    return sigma_data * (n * 1.4 - 0.6).exp()

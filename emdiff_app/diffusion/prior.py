@@ -5,13 +5,14 @@ and guidance methods run on it; our own samplers call `denoise` with the noise l
 """
 
 import abc
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from azula.denoise import Denoiser, DiracPosterior
 from azula.noise import Schedule
 from torch import Tensor
 
-__all__ = ["LogSchedule", "Prior", "as_map"]
+__all__ = ["LARGEST", "SMALLEST", "LogSchedule", "Prior", "as_map"]
 
 SMALLEST, LARGEST = 2e-3, 50.0
 """The noise levels that matter, in units of the images' standard deviation."""
@@ -45,6 +46,22 @@ class Prior(Denoiser, abc.ABC):
 
         `sigma` is a number, one number for each image, or a map over the pixels.
         """
+
+    @abc.abstractmethod
+    def centre(self, like: Tensor) -> Tensor:
+        """The mean of all images, in a shape that broadcasts against `like`."""
+
+    def denoise_with_variance(self, x_t: Tensor, sigma: Tensor | float) -> tuple[Tensor, Tensor]:
+        """`E[x | x_t]` and `Var[x | x_t]`, pixel by pixel, where the prior knows the second."""
+        raise ValueError("this prior was built without a head for the variance")
+
+    def weight(self, sigma: Tensor) -> Tensor:
+        """`(s^2+sd^2)/(s sd)^2`: the inverse variance of a Gaussian pixel given its noisy self."""
+        return 1 / sigma.square() + 1 / self.sigma_data**2
+
+    def in_float32(self) -> AbstractContextManager[None]:
+        """In this context nothing is computed in half precision."""
+        return nullcontext()
 
     def forward(self, x_t: Tensor, t: Tensor, **kwargs: object) -> DiracPosterior:
         _, sigma = self.schedule(t)

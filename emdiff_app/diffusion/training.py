@@ -1,4 +1,8 @@
-"""Training a prior on images: Adam, warm-up, gradient clipping, an average of the weights for sampling."""
+"""Training a prior: Adam, warm-up, gradient clipping, an average of the weights for sampling.
+
+The images of a step are taken in as many parts as memory asks for; their gradients add up, so the parts
+change how long a step takes and not what it does.
+"""
 
 import copy
 from typing import Any
@@ -6,16 +10,26 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .learned import LearnedPrior, draw_levels
+from emdiff_app.errors import RunError
+
+from .anchors import Denoising, Term
+from .batch import Batch
+from .learned import LearnedPrior
+from .memory import bytes_saved, fitting, free_bytes, is_out_of_memory
+from .precision import bfloat16_pays
 
 __all__ = ["Trainer"]
+
+LARGEST_GRADIENT = 1.0
 
 
 class Trainer:
     """Holds a prior, its optimiser and the running average that is sampled from.
 
     `average` follows the weights with a memory that grows with the steps taken, up to `memory` steps:
-    early averages must forget the random start.
+    early averages must forget the random start. `turns` flips and turns the images, which is right unless
+    the physics has a direction. `precision` is auto (bfloat16 where a quick timing says that it pays),
+    float32 or bfloat16. `compiled` asks for `torch.compile` and does without where that fails.
     """
 
     def __init__(
@@ -26,44 +40,115 @@ class Trainer:
         warm_up: int = 50,
         memory: int = 500,
         seed: int = 0,
+        turns: bool = True,
+        precision: str = "auto",
+        compiled: bool = False,
     ) -> None:
-        self.prior = prior
+        self.prior = prior.to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(prior).eval().requires_grad_(False)
         self.learning_rate, self.warm_up, self.memory = learning_rate, warm_up, memory
-        self.steps = 0
+        self.turns, self.precision, self.compiled = turns, precision, compiled
+        self.steps = self.skipped = 0
+        self.part: int | None = None
         self.generator = torch.Generator().manual_seed(seed)
         self.reset_optimiser()
 
     def reset_optimiser(self) -> None:
         """Forget the momenta: after an E-step the data are new."""
-        self.optimiser = torch.optim.Adam(self.prior.parameters(), lr=self.learning_rate, betas=(0.9, 0.99))
+        weights = list(self.prior.parameters())
+        fused = weights[0].device.type in ("cpu", "cuda")
+        self.optimiser = torch.optim.Adam(weights, lr=self.learning_rate, betas=(0.9, 0.99), fused=fused)
         self.steps_here = 0
 
-    def step(self, x: Tensor) -> float:
-        """One optimiser step on clean crops `(B, C, H, W)`; the loss, which may be not finite."""
+    def step(self, images: Tensor | Batch, term: Term | None = None) -> float:
+        """One optimiser step on clean crops `(B, C, H, W)`, or on whatever `term` learns from.
+
+        Returns the loss. One that is not finite, or whose gradient is not, changes no weight and is
+        counted in `skipped`.
+        """
+        term = term or Denoising()
+        batch = images if isinstance(images, Batch) else Batch(clean=images)
+        if self.part is None:
+            self._prepare(batch, term)
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate * min(1.0, (self.steps_here + 1) / self.warm_up)
-        x = _turned(x, self.generator)
-        sigma = draw_levels(len(x), self.prior.sigma_data, self.generator, x)
-        noise = torch.randn(x.shape, generator=self.generator).to(x)
-        loss = self.prior.loss(x, sigma, noise)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.prior.parameters(), 1.0)
-        value = float(loss.detach())
-        if torch.isfinite(loss):
+        batch = self._turned(batch) if self.turns else batch
+        value = self._gradients(batch, term, int(torch.randint(2**62, (), generator=self.generator)))
+        norm = nn.utils.clip_grad_norm_(self.prior.parameters(), LARGEST_GRADIENT)
+        if bool(torch.isfinite(norm)) and value - value == 0:
             self.optimiser.step()
             self._follow()
+        else:
+            self.skipped += 1
         self.steps += 1
         self.steps_here += 1
         return value
 
+    def _gradients(self, batch: Batch, term: Term, seed: int) -> float:
+        """The loss, its gradients left in the weights; with fewer images at once after running out of memory."""
+        while True:
+            try:
+                return self._accumulated(batch, term, seed)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+            present = min(self.part or 1, len(batch))
+            if present == 1:
+                raise RunError(
+                    "Memory ran out with one crop at a time; what was saved is kept. Choose smaller crops or a "
+                    "smaller network."
+                )
+            self.part = present // 2
+            if self.prior.network.stem.weight.device.type == "cuda":
+                torch.cuda.empty_cache()
+
+    def _accumulated(self, batch: Batch, term: Term, seed: int) -> float:
+        self.optimiser.zero_grad(set_to_none=True)
+        home = batch.any.device if batch.any.device.type == "cuda" else torch.device("cpu")
+        generator = torch.Generator(home).manual_seed(seed)
+        size, value = self.part or len(batch), 0.0
+        for start in range(0, len(batch), size):
+            part = batch.part(start, start + size)
+            loss = term.loss(self.prior, part, generator) * (len(part) / len(batch))
+            loss.backward()  # type: ignore[no-untyped-call]
+            value += float(loss.detach())
+        return value
+
+    def _prepare(self, batch: Batch, term: Term) -> None:
+        """Before the first step: what fits, which precision, and whether compiling works."""
+        few = batch.part(0, 1)
+        each = bytes_saved(lambda: term.loss(self.prior, few, torch.Generator(few.any.device)))
+        self.part = fitting(len(batch), each, free_bytes(few.any.device))
+        self.prior.bfloat16 = self.precision == "bfloat16"
+        if self.precision == "auto":
+            trial = batch.part(0, min(8, self.part))
+            key = (few.any.device.type, self.prior.architecture, trial.any.shape, torch.get_num_threads())
+            self.prior.bfloat16 = bfloat16_pays(
+                few.any.device, lambda half: self._try(trial, term, half), key
+            )
+        if self.compiled:
+            self.prior.network.compile()
+            try:
+                self._try(few, term, self.prior.bfloat16)
+            except Exception:  # no compiler, or one that does not know this machine: slower, not worse
+                self.prior.network._compiled_call_impl = None
+                self.compiled = False
+        self.optimiser.zero_grad(set_to_none=True)
+
+    def _try(self, batch: Batch, term: Term, half: bool) -> None:
+        self.prior.bfloat16 = half
+        term.loss(self.prior, batch, torch.Generator(batch.any.device)).backward()  # type: ignore[no-untyped-call]
+
+    def _turned(self, batch: Batch) -> Batch:
+        """The batch flipped and turned at random: microscopy has no up and no down."""
+        flip, turn = (int(torch.randint(0, n, (), generator=self.generator)) for n in (2, 4))
+        square = batch.any.shape[-1] == batch.any.shape[-2]
+        return batch.turned(bool(flip), turn if square else turn // 2 * 2)
+
     @torch.no_grad()
     def _follow(self) -> None:
-        share = 1 - 1 / min(self.memory, 1 + self.steps / 10)
-        pairs = zip(self.average.parameters(), self.prior.parameters(), strict=True)
-        for slow, fast in pairs:
-            slow.lerp_(fast, 1 - share)
+        share = 1 / min(self.memory, 1 + self.steps / 10)
+        torch._foreach_lerp_(list(self.average.parameters()), list(self.prior.parameters()), share)
 
     def state(self) -> dict[str, Any]:
         """Everything that a later process needs to go on as if nothing had happened."""
@@ -73,6 +158,9 @@ class Trainer:
             "optimiser": self.optimiser.state_dict(),
             "steps": self.steps,
             "steps_here": self.steps_here,
+            "skipped": self.skipped,
+            "part": self.part,
+            "bfloat16": self.prior.bfloat16,
             "generator": self.generator.get_state(),
         }
 
@@ -81,11 +169,6 @@ class Trainer:
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.steps, self.steps_here = int(state["steps"]), int(state["steps_here"])
+        self.skipped, self.part = int(state["skipped"]), state["part"]
+        self.prior.bfloat16 = bool(state["bfloat16"])
         self.generator.set_state(state["generator"])
-
-
-def _turned(x: Tensor, generator: torch.Generator) -> Tensor:
-    """The batch flipped and turned at random: microscopy has no up and no down."""
-    flip, turn = torch.randint(0, 2, (), generator=generator), torch.randint(0, 4, (), generator=generator)
-    x = x.flip(-1) if int(flip) else x
-    return torch.rot90(x, int(turn), (-2, -1)) if x.shape[-1] == x.shape[-2] else x

@@ -1,0 +1,41 @@
+"""The form of a training term, and a sum of several."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ..batch import Batch
+from ..prior import Prior
+
+__all__ = ["Mixture", "Term", "levels", "normal"]
+
+
+class Term(Protocol):
+    """A number that is smallest, on average over batches, for the denoiser that we want."""
+
+    def loss(self, prior: Prior, batch: Batch, generator: torch.Generator) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """`sum_i w_i term_i`, all on the same batch."""
+
+    terms: Sequence[tuple[float, Term]]
+
+    def loss(self, prior: Prior, batch: Batch, generator: torch.Generator) -> Tensor:
+        parts = [weight * term.loss(prior, batch, generator) for weight, term in self.terms]
+        return torch.stack(parts).sum()
+
+
+def levels(prior: Prior, like: Tensor, generator: torch.Generator) -> Tensor:
+    """A noise level for each image: `ln(s / sd)` normal, wide enough for every level that samplers visit."""
+    n = torch.randn(len(like), generator=generator, device=generator.device).to(like)
+    return (prior.sigma_data * (n * 1.4 - 0.6).exp()).reshape(-1, *[1] * (like.ndim - 1))
+
+
+def normal(like: Tensor, generator: torch.Generator) -> Tensor:
+    """White noise in the shape of `like`."""
+    return torch.randn(like.shape, generator=generator, device=generator.device).to(like)
