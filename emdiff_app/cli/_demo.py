@@ -15,6 +15,8 @@ __all__ = ["run_demo"]
 
 HELD_OUT = 2
 """So many planes of the example are kept away from learning, and scored."""
+SAMPLES = 8
+"""The clean estimate is the mean of so many."""
 
 
 def run_demo(
@@ -44,7 +46,7 @@ def run_demo(
             say(f"restoring: {100 * progress.fraction:.0f} %")
 
     single = restore(unseen, prior, model, samples=1, seed=seed)
-    result = restore(unseen, prior, model, samples=8, seed=seed, on_progress=told)
+    result = restore(unseen, prior, model, samples=SAMPLES, seed=seed, on_progress=told)
     for sentence in result.sentences:
         say(sentence)
     for word, made in (("restored", result.mean), ("uncertainty", result.spread), ("sample", single.mean)):

@@ -4,7 +4,6 @@ import hashlib
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -13,15 +12,14 @@ from typing import Any
 
 from platformdirs import user_data_path
 
-from emdiff_app.errors import EMDiffError, PriorError, RunError
+from emdiff_app.errors import EMDiffError, RunError
 from emdiff_app.images import save_stack
-from emdiff_app.images.atomic import replacing
 from emdiff_app.learning import PRESETS, Preset, Recipe, RunFolder
 from emdiff_app.physics import ImagingModel
 
 from .host import ImageRef
 
-__all__ = ["copy_prior", "default_runs", "keep_model", "learn_line", "make_run", "new_folder", "restore_line"]
+__all__ = ["default_runs", "keep_model", "learn_line", "make_run", "new_folder", "restore_line"]
 
 
 def default_runs() -> Path:
@@ -75,12 +73,6 @@ def make_run(
             assert path is not None
             save_stack(image.stack, path)
     return run
-
-
-def copy_prior(prior: Path, path: Path) -> None:
-    """A copy that appears whole or not at all."""
-    with replacing(path, overwrite=True, error=PriorError) as temporary:
-        shutil.copyfile(prior, temporary)
 
 
 def keep_model(runs: Path, model: ImagingModel) -> Path:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from psygnal import SignalGroupDescriptor
 
+from emdiff_app import priors
 from emdiff_app.errors import EMDiffError
 from emdiff_app.images import open_stack, save_stack
 from emdiff_app.learning import Preset, RunFolder
@@ -244,8 +245,8 @@ class Session:
         if prior is not None:
             self._task(
                 f"Exporting {path.name}",
-                lambda: runs.copy_prior(prior, path),
-                lambda _: self.tell(f"Exported the prior to {path}."),
+                lambda: priors.export_prior(prior, path, overwrite=True),
+                lambda made: self.tell(f"Exported the prior to {made}."),
             )
 
     def command_line(self) -> str:

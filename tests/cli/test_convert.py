@@ -98,7 +98,9 @@ def test_bad_input_is_one_sentence_and_two(recorded, tmp_path, capsys, source, t
 
 def test_what_a_bare_format_cannot_keep_is_said(recorded, tmp_path, capsys):
     assert main(["convert", str(recorded), str(tmp_path / "o.npy")]) == 0
-    assert "no room for the pixel size and the channel names and the provenance of IN" in capsys.readouterr().err
+    assert (
+        "no room for the pixel size and the channel names and the provenance of IN" in capsys.readouterr().err
+    )
 
 
 INTERRUPTED = """
