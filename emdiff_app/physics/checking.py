@@ -11,8 +11,8 @@ from torch.nn.functional import pad
 
 from emdiff_app.errors import PhysicsError
 
+from .autocorrelation import autocorrelation
 from .imaging import Imaging
-from .whiteness import whiteness
 
 __all__ = ["LAGS", "Agreement", "agreement", "on_domain"]
 
@@ -125,7 +125,7 @@ def agreement(imaging: Imaging, y: Tensor, x: Tensor, counted: Tensor | None = N
     residual = imaging.residual(y, x)
     pixels = int(seen.sum())
     chi2 = float(torch.where(seen, residual, 0.0).double().square().sum()) / max(pixels, 1)
-    along = whiteness(residual, observed=seen, lags=len(LAGS)).lags.values()
+    along = autocorrelation(residual, observed=seen, lags=len(LAGS)).values()
     # Images narrower than a lag say nothing about it.
     filled = [[values[i] if i < len(values) else 0.0 for values in along] for i in range(len(LAGS))]
     return Agreement(pixels, chi2, tuple(sum(values) / len(values) for values in filled))
