@@ -35,7 +35,6 @@ def psf_array(
     place: Place | None = None,
 ) -> NDArray[np.float64]:
     """The PSF on pixels of the images: `ndim` odd axes, not negative, of sum one."""
-    where = "psf"
     match spec:
         case GaussianPsf():
             sigmas, shape = _sigmas(spec, pixel_size, ndim), _shape(spec.shape, ndim)
@@ -52,7 +51,7 @@ def psf_array(
         case MicroscopePsf():
             from .microscope import default_shape, microscope_psf
 
-            sizes = pixel_sizes_um(pixel_size, ndim, where)
+            sizes = pixel_sizes_um(pixel_size, ndim, "psf")
             shape = _shape(spec.shape, ndim) or default_shape(spec, sizes)
             _limit(shape)
             return microscope_psf(spec, sizes, shape)

@@ -21,7 +21,7 @@ def pixel_sizes_um(pixel_size: Mapping[str, PixelSize] | None, ndim: int, where:
             found = f"is {size}" if size else "is not known"
             raise PhysicsError(
                 f"{where}: the pixel size along {axis} {found}, and a length in micrometres needs it; nothing was "
-                "changed. State it (--pixel-size), or give the length in pixels (fwhm_px)."
+                "changed. State it (--pixel-size), or describe the blur in pixels (such as fwhm_px)."
             )
         sizes.append(length)
     return tuple(sizes)
