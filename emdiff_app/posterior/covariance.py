@@ -25,9 +25,10 @@ __all__ = ["Covariance", "Uncertainty", "uncertainty_of"]
 class Covariance:
     """C as it acts on images `(B, C, *spatial)`.
 
-    `spectrum` `(1 or B, 1 or C, *half)` is over the rfft frequencies of a torus of `size`, at least as large
-    as the images: larger, so that opposite borders know nothing of each other. `strength` is a, and
-    `colours` an orthogonal matrix to channels that are independent.
+    `spectrum` is over the rfft frequencies of a torus of `size`, at least as large as the images: larger, so
+    that opposite borders know nothing of each other. It broadcasts against images; for a torus of fewer axes
+    than they have, the slices are independent. `strength` is a, `colours` an orthogonal matrix to channels
+    that are independent.
     """
 
     spectrum: Tensor
@@ -41,18 +42,19 @@ class Covariance:
 
     def draw(self, like: Tensor, noise: OwnNoise) -> Tensor:
         """`e ~ N(0, C)`, in the shape of `like`."""
-        white = noise.white(like.new_empty(()).expand(*like.shape[:2], *self.size))
-        return self._scaled(self._filter(white, self.spectrum.sqrt(), tuple(like.shape[2:])))
+        field = tuple(like.shape[-len(self.size) :])
+        white = noise.white(like.new_empty(()).expand(*like.shape[: -len(self.size)], *self.size))
+        return self._scaled(self._filter(white, self.spectrum.sqrt(), field))
 
     def _scaled(self, v: Tensor) -> Tensor:
         return v if self.strength is None else self.strength * v
 
-    def _filter(self, v: Tensor, gain: Tensor, shape: tuple[int, ...] | None = None) -> Tensor:
-        shape = tuple(v.shape[2:]) if shape is None else shape
-        axes = tuple(range(2, v.ndim))
+    def _filter(self, v: Tensor, gain: Tensor, field: tuple[int, ...] | None = None) -> Tensor:
+        axes = tuple(range(-len(self.size), 0))
+        field = tuple(v.shape[axes[0] :]) if field is None else field
         v = v if self.colours is None else torch.einsum("cd,bc...->bd...", self.colours, v)
         v = torch.fft.irfftn(torch.fft.rfftn(v, s=self.size, dim=axes) * gain, s=self.size, dim=axes)
-        for axis, n in enumerate(shape, 2):
+        for axis, n in zip(axes, field, strict=True):
             v = v.narrow(axis, 0, n)
         return v if self.colours is None else torch.einsum("dc,bc...->bd...", self.colours, v)
 
@@ -69,10 +71,11 @@ class _Exact:
     prior: GaussianPrior
 
     def at(self, estimate: Tensor, s: float | Tensor) -> Covariance:
-        power = self.prior.spectrum[..., : estimate.shape[-1] // 2 + 1].to(estimate)
+        prior = self.prior.on(tuple(estimate.shape[2:]))
+        power = prior.spectrum[..., : estimate.shape[-1] // 2 + 1].to(estimate)
         level = torch.as_tensor(s, dtype=power.dtype, device=power.device).square()
         level = level.reshape(-1, *[1] * power.ndim)
-        return Covariance(power * level / (power + level), self.prior.domain)
+        return Covariance(power * level / (power + level), prior.domain)
 
 
 _measured: WeakKeyDictionary[Prior, tuple[int, Measured]] = WeakKeyDictionary()
@@ -97,8 +100,12 @@ class _Local:
     def at(self, estimate: Tensor, s: float | Tensor) -> Covariance:
         level = torch.as_tensor(s, dtype=estimate.dtype, device=estimate.device)
         whole = level.square().flatten(1).mean(1).sqrt() if level.ndim > 1 else level.reshape(-1)
-        spectrum, size = self.measured.spectrum(whole, tuple(estimate.shape[2:]))
+        spectrum, size = self.measured.spectrum(whole, tuple(estimate.shape[-2:]))
+        spectrum = spectrum.reshape(*spectrum.shape[:2], *[1] * (estimate.ndim - 4), *spectrum.shape[2:])
         pixels = level if level.ndim > 1 else level.reshape(-1, *[1] * (estimate.ndim - 1))
         return Covariance(
-            spectrum, size, self.measured.strength(estimate, pixels), self.measured.colours_for(estimate)
+            spectrum,
+            size,
+            self.measured.strength(estimate, pixels),
+            self.measured.colours_for(estimate),
         )

@@ -49,9 +49,9 @@ def sample(
     visits = levels(LARGEST * sd, SMALLEST * sd, steps)
     x = guard.kept + visits[0] * noise.white(guard.kept)
     for number, s in enumerate(visits):
-        plain = prior.denoise(x, s)
+        plain = guard.denoised(prior.denoise(x, s))
         rho = (share * s**2 * sd**2 / (s**2 + sd**2)) ** 0.5
-        x0 = guard.check(imaging.solve(y, plain, rho, variance=variance(imaging, plain, y)), plain)
+        x0 = guard.conditioned(imaging.solve(y, plain, rho, variance=variance(imaging, plain, y)))
         if number + 1 < steps:
             x = ancestral(guard.state(x), x0, s, visits[number + 1], noise)
         guard.told(number)

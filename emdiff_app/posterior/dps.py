@@ -52,8 +52,8 @@ def sample(
     x = visits[0] * noise.white(guard.kept)
     for number, s in enumerate(visits):
         x0, pullback = denoised_with_pullback(prior, x, s)
+        x0 = guard.denoised(x0)
         misfit = torch.where(seen, y - imaging.apply(x0), 0.0)
-        x0 = guard.check(x0)
         if number + 1 < steps:
             lower = visits[number + 1]
             size = misfit.flatten(1).norm(dim=1).clamp_min(1e-12).reshape(-1, *[1] * (y.ndim - 1))
@@ -61,7 +61,7 @@ def sample(
             step = zeta * unit * ((1 + (s / unit) ** 2) * (1 + (lower / unit) ** 2)) ** 0.5
             plain = ancestral(guard.state(x), x0, s, lower, noise)
             x = plain - step * uphill
-            x = torch.where(torch.isfinite(x), x, plain)
+            x0 = guard.conditioned(x0, pullback.failed)
         guard.told(number)
     return guard.kept
 

@@ -20,7 +20,7 @@ from .condition import observed, variance
 from .covariance import uncertainty_of
 from .guard import Guard, Report
 from .registry import OnStep, register
-from .steps import OwnNoise
+from .steps import OwnNoise, renoise
 
 __all__ = ["fits", "sample", "takes_maps"]
 
@@ -73,14 +73,12 @@ def sample(
     shares = _shares(last.reshape(-1, *[1] * (y.ndim - 1)), steps)
     x = y
     for number, r in enumerate(shares):
-        mean = prior.denoise(x, _level(r, m))
+        level = _level(r, m)
+        mean = guard.denoised(prior.denoise(x, level))
+        x0 = guard.conditioned(mean + uncertainty.at(mean, level).draw(mean, noise))
         if number + 1 < steps:
-            spread = uncertainty.at(mean, _level(r, m)).draw(mean, noise)
-            x0, k = guard.check(mean + spread, mean), (shares[number + 1] / r) ** 2
-            fresh = (k * (r**2 - shares[number + 1] ** 2)).sqrt() * pixels
-            x = x0 + k * (guard.state(x) - x0) + fresh * noise.white(x)
-        else:
-            guard.check(mean)
+            lower = shares[number + 1]
+            x = renoise(guard.state(x), x0, r * pixels, lower * pixels, lower / r, noise)
         guard.told(number)
     return guard.kept
 

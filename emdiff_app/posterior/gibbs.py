@@ -12,7 +12,7 @@ from emdiff_app.diffusion import Prior
 from emdiff_app.physics import Imaging
 
 from .condition import variance
-from .covariance import Uncertainty, uncertainty_of
+from .covariance import uncertainty_of
 from .guard import Guard, Report
 from .registry import OnStep, register
 from .steps import OwnNoise, ancestral, levels
@@ -51,13 +51,12 @@ def sample(
     turns = max(steps // INNER, 1)
     x = guard.kept
     for turn, rho in enumerate(levels(LARGEST * prior.sigma_data, SMALLEST * prior.sigma_data, turns)):
-        last = turn + 1 == turns
         z = guard.state(_given_data(imaging, y, x, rho, noise))
-        inner = steps - turn * INNER if last else INNER
+        inner = INNER if turn + 1 < turns else steps - turn * INNER
         visits = levels(rho, CLEAN * rho, inner)
         for number, s in enumerate(visits):
-            x = _drawn(prior, uncertainty, z, s, noise, mean=last and number + 1 == inner)
-            x = guard.check(x)
+            x = guard.denoised(prior.denoise(z, s))
+            x = guard.conditioned(x + uncertainty.at(x, s).draw(x, noise))
             if number + 1 < inner:
                 z = ancestral(guard.state(z), x, s, visits[number + 1], noise)
             guard.told(turn * INNER + number)
@@ -69,11 +68,3 @@ def _given_data(imaging: Imaging, y: Tensor, x: Tensor, rho: float, noise: OwnNo
     v = variance(imaging, x, y)
     around = x + rho * noise.white(x)
     return imaging.solve(y + v.sqrt() * noise.white(y), around, rho, variance=v)
-
-
-def _drawn(
-    prior: Prior, uncertainty: Uncertainty, z: Tensor, s: float, noise: OwnNoise, *, mean: bool
-) -> Tensor:
-    """`x ~ N(D(z, s), C)`, or its mean."""
-    x = prior.denoise(z, s)
-    return x if mean else x + uncertainty.at(x, s).draw(x, noise)

@@ -54,9 +54,19 @@ class Guard:
         self.undone = torch.zeros(len(y), dtype=torch.bool, device=y.device)
         self.limit = self.kept.flatten(1).abs().amax(1) + FAR * prior.sigma_data
 
-    def check(self, estimate: Tensor, *others: Tensor) -> Tensor:
-        """`estimate`, or where that is no image: the first of `others` that is one, or the last good one."""
-        self.kept = self._best((estimate, *others))
+    def denoised(self, estimate: Tensor) -> Tensor:
+        """What the denoiser says, or where that is no image the last good estimate. Begins a step."""
+        good = self._good(estimate)
+        self.undone = ~good
+        self.kept = self._where(good, estimate, self.kept)
+        return self.kept
+
+    def conditioned(self, estimate: Tensor, failed: Tensor | None = None) -> Tensor:
+        """The estimate with the data brought in, or where that is no image (or has `failed`) the one without."""
+        good = self._good(estimate)
+        good = good if failed is None else good & ~failed
+        self.undone = self.undone | ~good
+        self.kept = self._where(good, estimate, self.kept)
         return self.kept
 
     def state(self, x_t: Tensor) -> Tensor:
@@ -65,18 +75,10 @@ class Guard:
 
     def told(self, number: int) -> None:
         """Step `number` (from 0) is done."""
-        if self.on_step is not None:
-            self.on_step(number + 1, self.steps, self.kept)
-
-    def _best(self, candidates: tuple[Tensor, ...]) -> Tensor:
-        chosen = self.kept
-        for candidate in reversed(candidates):
-            good = self._good(candidate)
-            chosen = self._where(good, candidate, chosen)
-        self.undone = ~good
         if bool(self.undone.any()):
             self.report.rescued.update(self.undone.nonzero().flatten().tolist())
-        return chosen
+        if self.on_step is not None:
+            self.on_step(number + 1, self.steps, self.kept)
 
     def _good(self, x: Tensor) -> Tensor:
         return (x.abs().flatten(1) <= self.limit[:, None]).all(1)

@@ -50,7 +50,10 @@ def sample(
     visits = levels(LARGEST * prior.sigma_data, SMALLEST * prior.sigma_data, steps)
 
     def estimate(x: Tensor, s: float, number: int) -> Tensor:
-        x0 = guard.check(*guided(prior, imaging, y, x, s, iterations))
+        plain, pullback = denoised_with_pullback(prior, x, s)
+        plain = guard.denoised(plain)
+        x0 = condition(imaging, y, plain, lambda v: s**2 * pullback(v), iterations=iterations)
+        x0 = guard.conditioned(x0, pullback.failed)
         guard.told(number)
         return x0
 
@@ -61,15 +64,3 @@ def sample(
         x0 = estimate(x, s, number)
         x = ancestral(guard.state(x), x0, s, visits[number + 1], noise)
     return estimate(x, visits[-1], steps - 1)
-
-
-def guided(
-    prior: Prior, imaging: Imaging, y: Tensor, x_t: Tensor, s: float, iterations: int
-) -> tuple[Tensor, Tensor]:
-    """`E[x | x_t, y]` and, for when that goes wrong, `E[x | x_t]`."""
-    plain, pullback = denoised_with_pullback(prior, x_t, s)
-
-    def covary(v: Tensor) -> Tensor:
-        return s**2 * pullback(v)
-
-    return condition(imaging, y, plain, covary, iterations=iterations), plain

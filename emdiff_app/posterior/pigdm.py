@@ -47,9 +47,10 @@ def sample(
     x = guard.kept + visits[0] * noise.white(guard.kept)
     for number, s in enumerate(visits):
         plain, pullback = denoised_with_pullback(prior, x, s)
+        plain = guard.denoised(plain)
         rho = s * sd / (s**2 + sd**2) ** 0.5
         pulled = imaging.solve(y, plain, rho, variance=variance(imaging, plain, y)) - plain
-        x0 = guard.check(plain + pullback(pulled), plain)
+        x0 = guard.conditioned(plain + pullback(pulled), pullback.failed)
         if number + 1 < steps:
             x = ancestral(guard.state(x), x0, s, visits[number + 1], noise)
         guard.told(number)

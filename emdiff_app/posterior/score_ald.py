@@ -51,7 +51,7 @@ def sample(
     x = guard.kept + visits[0] * noise.white(guard.kept)
     for number in range(steps):
         s = visits[number // AT_EACH]
-        x0 = guard.check(prior.denoise(x, s))
+        x0 = guard.denoised(prior.denoise(x, s))
         softened = variance(imaging, x0, y) + s**2
         pull = imaging.adjoint(torch.where(seen, y - imaging.apply(x), 0.0) / softened)
         h = STEP * s**2

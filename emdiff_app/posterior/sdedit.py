@@ -43,7 +43,7 @@ def sample(
     visits = levels(start * prior.sigma_data, SMALLEST * prior.sigma_data, steps)
 
     def estimate(x: Tensor, s: float, number: int) -> Tensor:
-        x0 = guard.check(prior.denoise(x, s))
+        x0 = guard.denoised(prior.denoise(x, s))
         guard.told(number)
         return x0
 

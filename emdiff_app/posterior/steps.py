@@ -33,7 +33,12 @@ def levels(largest: float, smallest: float, steps: int, bend: float = 7.0) -> li
 
 
 def renoise(
-    x_t: Tensor, x0: Tensor, s: float | Tensor, lower: float | Tensor, kept: float, noise: OwnNoise
+    x_t: Tensor,
+    x0: Tensor,
+    s: float | Tensor,
+    lower: float | Tensor,
+    kept: float | Tensor,
+    noise: OwnNoise,
 ) -> Tensor:
     """From level `s` to `lower`: `x0 + l (a (x_t - x0) / s + sqrt(1 - a^2) n)`, with `a = kept`.
 
@@ -48,17 +53,15 @@ def ancestral(x_t: Tensor, x0: Tensor, s: float, lower: float, noise: OwnNoise) 
     return renoise(x_t, x0, s, lower, lower / s, noise)
 
 
-def multistep(
-    estimate: Callable[[Tensor, float, int], Tensor], x: Tensor, visits: list[float], first: int = 0
-) -> Tensor:
+def multistep(estimate: Callable[[Tensor, float, int], Tensor], x: Tensor, visits: list[float]) -> Tensor:
     """DPM++2M: the second-order solution of `dx/ds = (x - x0(x, s)) / s` in `ln s`, one estimate a level.
 
     `x_l = (l/s) x_s + (1 - l/s) (x0 + (x0 - x0') h / (2 h'))` with x0' the estimate one level before and h,
-    h' the two steps in `ln s`. `estimate(x, s, number)` counts from `first`; the last one is returned.
+    h' the two steps in `ln s`. The last `estimate(x, s, number)` is returned.
     """
     before: Tensor | None = None
     for i, s in enumerate(visits):
-        x0 = estimate(x, s, first + i)
+        x0 = estimate(x, s, i)
         if i + 1 == len(visits):
             break
         lower, ahead = visits[i + 1], x0
