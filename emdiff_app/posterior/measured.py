@@ -116,7 +116,7 @@ def _planes(x: Tensor) -> Tensor:
 
 def _independent(x: Tensor) -> Tensor:
     """The orthogonal matrix whose columns are the principal colours of the images."""
-    colours = x.double().cpu().movedim(1, 0).flatten(1)
+    colours = x.cpu().double().movedim(1, 0).flatten(1)
     if len(colours) == 1:
         return torch.ones(1, 1, dtype=x.dtype, device=x.device)
     return torch.linalg.eigh(torch.cov(colours))[1].to(x)

@@ -50,16 +50,13 @@ def bound(model: dict, side: int = SIDE) -> Imaging:
 class Problem:
     imaging: Imaging
     y: Tensor
-    mean: Tensor
-    variance: Tensor
 
 
 @cache
 def problem(name: str) -> Problem:
-    """One recorded image, and the exact mean and variance of what could be behind it."""
+    """One recorded image."""
     imaging = bound(MODELS[name])
-    y = imaging.simulate(gaussian_prior().draw(1, generator_of(1)), 2)
-    return Problem(imaging, y, *exact(imaging, y))
+    return Problem(imaging, imaging.simulate(gaussian_prior().draw(1, generator_of(1)), 2))
 
 
 def exact(imaging: Imaging, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -77,21 +74,24 @@ def exact(imaging: Imaging, y: Tensor) -> tuple[Tensor, Tensor]:
     return mean.float().reshape(shape), variance.float().reshape(shape)
 
 
-def errors(method: str, name: str, count: int, steps: int | None = None, **options) -> tuple[float, float]:
+def deviation(
+    imaging: Imaging, y: Tensor, method: str, count: int, steps: int, **options
+) -> tuple[float, float]:
     """Of `count` samples: the error of their mean beyond what their number explains, and their variance.
 
     Both in units of the exact posterior variance, over all pixels.
     """
-    case, known = problem(name), posterior.get(method)
-    y = case.y.expand(count, *case.y.shape[1:]).clone()
-    x = known.sample(
-        gaussian_prior(),
-        case.imaging,
-        y,
-        steps=steps or known.steps,
-        generator=generator_of(3),
-        **options,
+    many = y.expand(count, *y.shape[1:]).clone()
+    x = posterior.get(method).sample(
+        gaussian_prior(), imaging, many, steps=steps, generator=generator_of(3), **options
     )
+    mean, variance = exact(imaging, y)
     spread = x.var(0).mean()
-    excess = (x.mean(0) - case.mean).square().mean() - spread / count
-    return float(excess / case.variance.mean()), float(spread / case.variance.mean())
+    excess = (x.mean(0) - mean).square().mean() - spread / count
+    return float(excess / variance.mean()), float(spread / variance.mean())
+
+
+def errors(method: str, name: str, count: int, steps: int | None = None, **options) -> tuple[float, float]:
+    """`deviation` for one of the four problems, with the method's own number of steps."""
+    case = problem(name)
+    return deviation(case.imaging, case.y, method, count, steps or posterior.get(method).steps, **options)
