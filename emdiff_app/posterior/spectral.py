@@ -26,13 +26,13 @@ LARGEST, SMALLEST, BEND = 8.0, 0.02, 3.0
 KEPT = 0.3
 """a: how much of the noise is kept from step to step. Measured on the example with a clean prior, blur and 60 %
 missing: 0 gives half a decibel more in one sample but 0.7 of the spread, 1 a decibel less."""
-ITERATIONS = 20
+ITERATIONS = 12
 
 
 @register(
     "spectral",
     equation="x0 ~ N(D(x_t, s), C) given y, C the measured covariance of D; then re-noise",
-    cost="1 network evaluation a step and up to 20 steps of conjugate gradients without the network",
+    cost="1 network evaluation a step and up to 12 steps of conjugate gradients without the network",
     gradients=False,
     steps=24,
 )

@@ -158,3 +158,14 @@ def test_each_method_says_what_it_costs():
         assert "evaluation" in method.cost
         assert method.gradients == ("gradient" in method.cost.replace("conjugate gradient", ""))
         assert method.steps >= 8
+
+
+@pytest.mark.parametrize("method", OTHERS)
+def test_a_volume_is_restored_by_a_prior_that_looks_at_neighbouring_slices(method):
+    imaging = ImagingModel.model_validate({"operator": [MASK], "noise": white(0.2)}).bind((3, 16, 16))
+    torch.manual_seed(0)
+    prior = LearnedPrior("tiny", 1, 1.0, neighbours=1)
+    y = torch.randn(1, 1, 3, 16, 16, generator=generator_of(1))
+    x = posterior.get(method).sample(prior, imaging, y, steps=4, generator=generator_of(0))
+    assert x.shape == y.shape
+    assert torch.isfinite(x).all()
