@@ -89,7 +89,8 @@ def _deviation(prior: Prior, imaging: Imaging, y: Tensor) -> Tensor:
         return variance(imaging, y, y).flatten(1)[:, 0].sqrt()
     level = y.mean(tuple(range(2, y.ndim)), keepdim=True).expand_as(y)
     even = variance(imaging, level, y).sqrt()
-    return variance(imaging, prior.denoise(y, even), y).sqrt()
+    estimate = prior.denoise(y, even)
+    return variance(imaging, torch.where(torch.isfinite(estimate), estimate, y), y).sqrt()
 
 
 def _shares(last: Tensor, steps: int) -> list[Tensor]:

@@ -76,6 +76,17 @@ def test_a_camera_image_is_denoised_from_noise_maps_alike_in_any_batch():
     torch.testing.assert_close(draw(y[:1]), both[:1], rtol=1e-3, atol=1e-3)
 
 
+def test_a_broken_prior_gives_no_nan_from_camera_noise_either():
+    imaging, prior = bound({"noise": CAMERA}), mapped_prior()
+    with torch.no_grad():
+        prior.network.head.bias.fill_(float("nan"))
+    y = imaging.simulate(torch.ones(2, 1, 12, 12), 2)
+    report = posterior.Report()
+    x = auto.sample(prior, imaging, y, steps=6, generator=generator_of(3), report=report)
+    assert torch.isfinite(x).all()
+    assert set(report.rescued) == {0, 1}
+
+
 def test_an_image_with_holes_changes_nothing_for_those_without():
     imaging = bound(NOISE)
     y = imaging.simulate(gaussian_prior().draw(2, generator_of(1)), 2)
