@@ -1,6 +1,7 @@
 """The rooms of the house: who may import whom, and what importing them may cost."""
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -107,3 +108,16 @@ def test_importing_is_cheap(module):
         check=True,
     )
     assert done.stdout.strip() == "False"
+
+
+def policy(**variables):
+    """What a fresh process that has imported the package tells torch's threads to do while they wait."""
+    environment = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"} | variables
+    code = "import emdiff_app, os; print(os.environ['OMP_WAIT_POLICY'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    return done.stdout.strip()
+
+
+def test_waiting_threads_sleep_unless_the_user_wants_otherwise():
+    assert policy() == "PASSIVE"
+    assert policy(OMP_WAIT_POLICY="ACTIVE") == "ACTIVE"
