@@ -93,15 +93,16 @@ class GaussianPrior(Prior):
     ) -> Tensor:
         """Exact samples of `p(x | y)` on the imaging model's domain, with the noise at the level that y shows.
 
-        Each solve ends when it is off by `tolerance` posterior standard deviations. The prior's own domain may be larger, so that opposite borders of the image are no neighbours;
-        `whole` keeps what lies beyond.
+        Each solve ends when it is off by `tolerance` posterior standard deviations. The prior's own domain
+        may be larger, so that opposite borders of the image are no neighbours; `whole` keeps what lies beyond.
         """
         seen = torch.isfinite(y) if imaging.observed is None else torch.isfinite(y) & imaging.observed
         variance = recorded_variance(imaging.noise, y, seen)
         prior = self if self._holds(imaging.domain) else self.on(imaging.domain)
         view = Observation.of(imaging, variance, seen, prior.domain)
-        x = prior.draw(len(y), generator)
-        gap = torch.where(seen, y, 0.0) - view.apply(x) - variance.sqrt() * white(y, generator)
+        inner, outer = _two_noises(prior.spectrum.expand(len(y), *prior.spectrum.shape), y, generator)
+        x = self.centre(y) + prior._filter(inner, prior.spectrum.sqrt())
+        gap = torch.where(seen, y, 0.0) - view.apply(x) - variance.sqrt() * outer
         x = x + Conditional(prior.spectrum, view).mean(gap, steps=steps, tolerance=tolerance)
         return x if whole else x[first(imaging.domain)]
 
@@ -117,3 +118,15 @@ class GaussianPrior(Prior):
         axes = tuple(range(2, x.ndim))
         half = gain[..., : x.shape[-1] // 2 + 1]
         return torch.fft.irfftn(torch.fft.rfftn(x, dim=axes) * half, s=x.shape[2:], dim=axes)
+
+
+def _two_noises(one: Tensor, other: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """White noise in both shapes; one seed for each image, so that batches may be cut anywhere."""
+    pair, home = (torch.empty_like(one), torch.empty_like(other)), generator.device
+    for number in range(len(one)):
+        own = torch.Generator(home)
+        own.manual_seed(int(torch.randint(2**62, (), generator=generator, device=home)))
+        for noise in pair:
+            drawn = torch.randn(noise.shape[1:], generator=own, device=home, dtype=noise.dtype)
+            noise[number].copy_(drawn)
+    return pair

@@ -167,7 +167,7 @@ class Trainer:
     def restore(self, state: dict[str, Any]) -> None:
         self.prior.load_state_dict(state["prior"])
         self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        self.optimiser.load_state_dict(copy.deepcopy(state["optimiser"]))
         self.steps, self.steps_here = int(state["steps"]), int(state["steps_here"])
         self.skipped, self.part = int(state["skipped"]), state["part"]
         self.prior.bfloat16 = bool(state["bfloat16"])
