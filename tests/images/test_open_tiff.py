@@ -314,6 +314,7 @@ def test_threads_read_the_same_stack_at_once(tmp_path):
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="counts open files through /proc")  # noqa: PTH112
 def test_no_file_stays_open(tmp_path):
     path = written(tmp_path, pixels(6, 20, 30), metadata={"axes": "ZYX"})
+    gc.collect()  # what earlier tests left
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
     for _ in range(20):
         open_stack(path).plane((1,))  # nobody closes it
@@ -321,7 +322,7 @@ def test_no_file_stays_open(tmp_path):
     stack.plane((1,))
     stack.close()
     gc.collect()
-    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+    assert len(os.listdir("/proc/self/fd")) <= before  # noqa: PTH208
     assert stack.plane((2,)).shape == (20, 30)  # closing is not the end
     stack.close()
 
