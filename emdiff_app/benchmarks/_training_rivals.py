@@ -1,5 +1,6 @@
 """Who trains against whom: our network, and diffusers' UNet2DModel of as many parameters, in one and the same loop."""
 
+import functools
 import importlib
 import importlib.util
 import json
@@ -8,12 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-import psutil
 import torch
 from torch import Tensor, nn
 
 from emdiff_app.diffusion import LearnedPrior, Trainer, parameter_count
 from emdiff_app.errors import EMDiffError
+
+from ._io_probe import _peak as _peak_resident
 
 __all__ = ["Contender", "Task", "contenders", "unet2d"]
 
@@ -21,6 +23,10 @@ INSTALL = (
     "This benchmark compares with diffusers, which is not installed; install it with "
     '`pip install "emdiff[bench]"` and run it again.'
 )
+
+GROUPS = 4
+NEAR = 0.03
+"""How far the numbers of parameters may differ."""
 
 
 @dataclass(frozen=True)
@@ -42,17 +48,18 @@ class Contender:
     """One way to train one of the networks."""
 
     name: str
-    ours: bool
+    shape: str
     precision: str
     layout: Any
 
     def trainer(self, task: Task) -> Trainer:
         torch.manual_seed(0)
         prior = LearnedPrior(task.size, 1, 1.0)
-        if not self.ours:
-            prior.network = unet2d(parameter_count(prior.network))
+        if self.shape != "ours":
+            network: Any = unet2d(self.shape, prior.architecture.widths, parameter_count(prior.network))
+            prior.network = network
         trainer = Trainer(prior.to(task.device), learning_rate=1e-3, precision=self.precision)
-        network: Any = prior.network
+        network = prior.network
         network.to(memory_format=self.layout)
         return trainer
 
@@ -64,13 +71,17 @@ class Contender:
 
 
 def contenders() -> list[Contender]:
+    """Ours; the rival with our widths, scaled; and the rival whose shape makes it as fast as it can be."""
     last, first = torch.channels_last, torch.contiguous_format
     return [
-        Contender("EMDiff, as it trains", True, "auto", last),
-        Contender("EMDiff, float32", True, "float32", last),
-        Contender("UNet2DModel, float32", False, "float32", first),
-        Contender("UNet2DModel, float32, channels last", False, "float32", last),
-        Contender("UNet2DModel, bfloat16, channels last", False, "bfloat16", last),
+        Contender("EMDiff, as it trains", "ours", "auto", last),
+        Contender("EMDiff, float32", "ours", "float32", last),
+        Contender("UNet2DModel, our widths scaled, float32", "scaled", "float32", first),
+        Contender("the same, channels last", "scaled", "float32", last),
+        Contender("the same, bfloat16", "scaled", "bfloat16", last),
+        Contender("UNet2DModel, narrowest, float32", "narrowest", "float32", first),
+        Contender("the same, channels last", "narrowest", "float32", last),
+        Contender("the same, bfloat16", "narrowest", "bfloat16", last),
     ]
 
 
@@ -87,30 +98,54 @@ class _Adapted(nn.Module):
         return answer
 
 
-def unet2d(parameters: int) -> Any:
-    """The UNet2DModel of three resolutions nearest in size, without attention, which would only slow it down."""
-    model = _diffusers().UNet2DModel
+def unet2d(kind: str, ours: tuple[int, ...], parameters: int) -> Any:
+    """A UNet2DModel of three resolutions and as many parameters, without attention, which would only slow it.
 
-    def built(widths: tuple[int, ...]) -> nn.Module:
-        net: nn.Module = model(
-            in_channels=1,
-            out_channels=1,
-            layers_per_block=1,
-            block_out_channels=widths,
-            down_block_types=("DownBlock2D",) * 3,
-            up_block_types=("UpBlock2D",) * 3,
-            norm_num_groups=8,
-            add_attention=False,
-        )
-        return net
+    `scaled` has our widths times one number; `narrowest` is as narrow at full resolution, where the time
+    goes, as three resolutions allow: hardly a network that somebody would choose, but the hardest rival.
+    """
+    return _Adapted(_built(_scaled(ours[:3], parameters) if kind == "scaled" else _narrowest(parameters)))
 
-    shapes = [(w, a * w, b * w) for w in range(8, 129, 8) for a, b in ((1, 2), (2, 2), (2, 3), (2, 4))]
+
+@functools.cache
+def _scaled(ours: tuple[int, ...], parameters: int) -> tuple[int, ...]:
+    shapes = {tuple(GROUPS * max(1, round(w * f / 40 / GROUPS)) for w in ours) for f in range(10, 61)}
+    return min(sorted(shapes), key=lambda shape: abs(_excess(shape, parameters)))
+
+
+@functools.cache
+def _narrowest(parameters: int) -> tuple[int, ...]:
+    for full in range(8, 129, 8):
+        for middle in range(2 * full, full - 1, -8):
+            for coarse in range(middle, 4 * full + 1, 8):
+                excess = _excess((full, middle, coarse), parameters)
+                if abs(excess) < NEAR:
+                    return full, middle, coarse
+                if excess > NEAR:
+                    break
+    raise ValueError(f"no UNet2DModel of {parameters} parameters")
+
+
+def _excess(shape: tuple[int, ...], parameters: int) -> float:
     with torch.device("meta"):
-        counts = {shape: parameter_count(built(shape)) for shape in shapes}
-    nearest = min(shapes, key=lambda shape: abs(counts[shape] / parameters - 1))
-    return _Adapted(built(nearest))
+        return parameter_count(_built(shape)) / parameters - 1
 
 
+def _built(widths: tuple[int, ...]) -> nn.Module:
+    net: nn.Module = _diffusers().UNet2DModel(
+        in_channels=1,
+        out_channels=1,
+        layers_per_block=1,
+        block_out_channels=widths,
+        down_block_types=("DownBlock2D",) * 3,
+        up_block_types=("UpBlock2D",) * 3,
+        norm_num_groups=GROUPS,
+        add_attention=False,
+    )
+    return net
+
+
+@functools.cache
 def _diffusers() -> Any:
     if importlib.util.find_spec("diffusers") is None:
         raise EMDiffError(INSTALL)
@@ -132,7 +167,7 @@ _keep: list[Any] = []
 def _peak(number: int, task: Task) -> float:
     """Bytes that training takes beyond the program itself, at most."""
     contender, steps = contenders()[number], 4
-    if not contender.ours:
+    if contender.shape != "ours":
         _diffusers()
     if task.device == "cuda":
         step = contender.step(task)
@@ -141,21 +176,11 @@ def _peak(number: int, task: Task) -> float:
             step()
         return float(torch.cuda.max_memory_allocated())
     contender.step(replace(task, side=16, batch=1))()  # the libraries' own code and workspaces
-    before = _highest()
+    before = _peak_resident()
     step = contender.step(task)
     for _ in range(steps):
         step()
-    return float(max(_highest() - before, 0))
-
-
-def _highest() -> int:
-    """The largest resident set so far."""
-    if sys.platform == "win32":
-        return int(psutil.Process().memory_info().peak_wset)
-    import resource
-
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return float(max(_peak_resident() - before, 0))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ __all__ = ["bfloat16_pays", "has_bfloat16"]
 
 GAIN = 1.15
 """It must be this much faster: half precision is taken for speed and for nothing else."""
-REPEATS = 3
+REPEATS = 6
 
 _known: dict[Hashable, bool] = {}
 

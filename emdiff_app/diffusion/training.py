@@ -121,7 +121,7 @@ class Trainer:
         self.part = fitting(len(batch), each, free_bytes(few.any.device))
         self.prior.bfloat16 = self.precision == "bfloat16"
         if self.precision == "auto":
-            trial = batch.part(0, min(8, self.part))
+            trial = batch.part(0, self.part)
             key = (few.any.device.type, self.prior.architecture, trial.any.shape, torch.get_num_threads())
             self.prior.bfloat16 = bfloat16_pays(
                 few.any.device, lambda half: self._try(trial, term, half), key

@@ -31,6 +31,6 @@ def test_the_fastest_of_many_is_reported_for_each():
 
 
 def test_the_arithmetic_of_a_step_grows_with_the_pixels():
-    ours = Contender("EMDiff", True, "float32", torch.channels_last)
+    ours = Contender("EMDiff", "ours", "float32", torch.channels_last)
     counts = [training._described(ours, Task("tiny", side, 2))[2] for side in (16, 32)]
     assert 3.8 < counts[1] / counts[0] < 4.1
