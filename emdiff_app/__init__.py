@@ -7,6 +7,6 @@ import os
 
 __version__ = "0.1.0"
 
-# Read by torch's threads when it is first imported: threads that wait shall sleep, not spin. Where other
-# programs want the cores as well, spinning makes a training step many times slower (docs/decisions/0008).
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Read by torch's threads when it is first imported: a thread that waits shall soon sleep. Where other programs
+# want the cores as well, spinning makes a training step many times slower (docs/decisions/0008).
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")

@@ -7,7 +7,7 @@ import pytest
 
 # Before torch and numpy are imported anywhere: two test processes must not fight over two cores.
 os.environ.setdefault("OMP_NUM_THREADS", "2")
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
