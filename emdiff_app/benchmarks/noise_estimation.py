@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emdiff_app.errors import EMDiffError
 from emdiff_app.images import open_stack, stack_from_array
 from emdiff_app.physics import PoissonGaussianNoise, estimate_noise
 
+from ._data import data_folder
 from ._report import Report
 
 __all__ = ["Trial", "averaged_pairs", "run", "simulated"]
@@ -47,7 +47,7 @@ class Trial:
 
 def run(report: Report) -> None:
     """Tables for simulated and for real noise."""
-    data = _data_folder(report.arguments)
+    data = data_folder((*SETS, "w2s"), report.arguments[0] if report.arguments else None)
     report.text(
         "How well `estimate_noise` finds gain and total variance. *Plain line*: mean square of a 3x3 high-pass "
         "against the 3x3 mean, in bins of level, one straight line by least squares: the usual short recipe, on the "
@@ -216,16 +216,3 @@ def _summary(ratios: list[float]) -> list[object]:
     values = np.array(ratios)
     within = int((np.abs(values - 1) <= 0.1).sum())
     return [float(np.median(values)), f"{values.min():.2f}-{values.max():.2f}", within]
-
-
-def _data_folder(arguments: Any) -> Path:
-    """The folder that was named, or `../shared/data` beside the checkout."""
-    beside = Path(__file__).resolve().parents[3] / "shared" / "data"
-    data = Path(arguments[0]) if arguments else beside
-    missing = [name for name in (*SETS, "w2s") if not (data / name).is_dir()]
-    if missing:
-        raise EMDiffError(
-            f"{data} does not hold the test images {', '.join(missing)}; nothing was measured. "
-            "Name the folder that does: emdiff bench noise-estimation FOLDER."
-        )
-    return data

@@ -10,6 +10,7 @@ import psutil
 import torch
 
 from emdiff_app.diffusion import parameter_count
+from emdiff_app.diffusion.device import device_for
 from emdiff_app.errors import EMDiffError
 from emdiff_app.images import IntensityScale, Stack, open_stack
 from emdiff_app.physics import Imaging
@@ -21,7 +22,7 @@ from .control import FolderControl, StopRequested
 from .crops import CropSet, draw_places
 from .judging import judge, write_preview
 from .recipe import Recipe
-from .rounds import Rounds, seeded
+from .rounds import E_BATCH, Rounds, seeded
 from .run_folder import RunFolder
 from .timing import Clock
 
@@ -60,7 +61,7 @@ class _Learner:
         self.run, self.recipe, self.tell = run, recipe, tell
         limit = None if recipe.time_limit_min is None else recipe.time_limit_min * 60
         self.control = FolderControl(run, time_limit_s=limit, on_pause=self._paused)
-        e_steps = -(-recipe.crops // 32)
+        e_steps = -(-recipe.crops // E_BATCH)
         self.clock = Clock(
             planned={
                 "start": recipe.gaussian_rounds,
@@ -70,7 +71,7 @@ class _Learner:
             },
             weight={
                 "start": 10,
-                "e-step": 32 * recipe.sampler_steps,
+                "e-step": E_BATCH * recipe.sampler_steps,
                 "m-step": 3 * recipe.batch,
                 "score": 500,
             },
@@ -91,7 +92,7 @@ class _Learner:
         side = self.recipe.crop
         self.imaging = self._bind(stacks[0], side)
         crops = CropSet(stacks, places, side, self.scale)
-        device = _device(self.recipe.device)
+        device = device_for(self.recipe.device)
         self.judged = CropSet(stacks, judges, side, self.scale).batch(0, len(judges)).to(device)
         self.pixel_size = {a: s.value for a, s in stacks[0].pixel_size.items() if s.unit == "um"}
         self.rounds = Rounds(self.recipe, crops, self.imaging, device, self.control, self._tick)
@@ -186,7 +187,7 @@ class _Learner:
 
     def _bind(self, stack: Stack, side: int) -> Imaging:
         return self.recipe.model.bind(
-            (side, side), pixel_size=stack.pixel_size, scale=self.scale, device=_device(self.recipe.device)
+            (side, side), pixel_size=stack.pixel_size, scale=self.scale, device=device_for(self.recipe.device)
         )
 
     def _tick(self, phase: str, step: int, steps: int, loss: float | None) -> None:
@@ -208,11 +209,3 @@ class _Learner:
     def _paused(self, paused: bool) -> None:
         self.tell(events.Paused() if paused else events.Resumed())
         self.clock.wait()
-
-
-def _device(wish: str) -> torch.device:
-    if wish != "auto":
-        return torch.device(wish)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

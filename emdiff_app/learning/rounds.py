@@ -6,7 +6,7 @@ Always samples, never means: means have too little spread and the prior would co
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -22,9 +22,10 @@ from .control import Control
 from .crops import CropSet
 from .recipe import Recipe
 
-__all__ = ["Rounds", "seeded"]
+__all__ = ["E_BATCH", "Rounds", "seeded"]
 
 E_BATCH = 32
+"""So many crops are restored at once."""
 ABSURD = 3.0
 """A sample is not learned from when its chi2 is above this and above twice what is usual in its batch."""
 
@@ -52,7 +53,6 @@ class Rounds:
     on_tick: OnTick
     trainer: Trainer | None = None
     discarded: int = 0
-    held: dict[str, Any] = field(default_factory=dict)
 
     @property
     def prior(self) -> LearnedPrior:

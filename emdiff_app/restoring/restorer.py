@@ -12,6 +12,7 @@ from torch import Tensor
 
 from emdiff_app import posterior
 from emdiff_app.diffusion import LearnedPrior
+from emdiff_app.diffusion.device import device_for
 from emdiff_app.errors import EMDiffError
 from emdiff_app.images import Stack, stack_from_array
 from emdiff_app.physics import ImagingModel
@@ -63,8 +64,9 @@ def restore(
             f"The prior has learned images of {card.channels} channel(s) and {stack.name or 'this stack'} has "
             f"{channels}; nothing was restored. Choose one channel, or a prior for such images."
         )
-    where = torch.device(_best_device() if device == "auto" else device)
-    work = _Work(learned.to(where), card, model or card.model, stack, sampler, steps, samples, should_stop)
+    work = _Work(
+        learned.to(device_for(device)), card, model or card.model, stack, sampler, steps, samples, should_stop
+    )
     planes = list(stack.plane_indices())
     mean = np.empty(stack.shape, np.float32)
     spread = np.empty(stack.shape, np.float32) if samples > 1 else None
@@ -149,9 +151,3 @@ def _like(stack: Stack, array: NDArray[Any], word: str) -> Stack:
 
 def _seed(seed: int, plane: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed * 1_000_003 + plane)
-
-
-def _best_device() -> str:
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
