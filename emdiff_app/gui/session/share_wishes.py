@@ -1,0 +1,33 @@
+"""Wishes about priors as files, and the same work as a command."""
+
+from pathlib import Path
+
+from emdiff_app import priors
+from emdiff_app.gui import runs
+
+from .state import State
+
+__all__ = ["ShareWishes"]
+
+
+class ShareWishes(State):
+    def use_prior(self, path: Path) -> None:
+        self.prior = path
+
+    def export_prior(self, path: Path) -> None:
+        """Give the prior away as a file; the dialog has asked before replacing one."""
+        prior = self.prior
+        if prior is not None:
+            self.task(
+                f"Exporting {path.name}",
+                lambda: priors.export_prior(prior, path, overwrite=True),
+                lambda made: self.tell(f"Exported the prior to {made}."),
+            )
+
+    def command_line(self) -> str:
+        """What the window would do now, for a terminal: restore if there is a prior, else learn."""
+        image = self.image(self.to_restore)
+        model = runs.keep_model(self.runs_folder, self.form.imaging_model())
+        if self.prior and image:
+            return runs.restore_line(image, self.prior, model, self.samples)
+        return runs.learn_line(self.learn_from, model, self.preset)

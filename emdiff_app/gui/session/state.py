@@ -1,0 +1,62 @@
+"""What the window holds. Fields tell when they change: `session.events.preset.connect(...)`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from psygnal import SignalGroupDescriptor
+
+from emdiff_app.gui import runs
+from emdiff_app.gui.host import Host, ImageRef, Message, Offer
+from emdiff_app.gui.jobs import LearningJob, LearningStatus, Mailbox, RestoringJob, RestoringStatus, Tasks
+from emdiff_app.gui.model_form import ModelForm
+from emdiff_app.learning import Preset
+
+__all__ = ["State"]
+
+
+@dataclass(eq=False)
+class State:
+    """The fields, and the two things that every verb needs: to speak, and to work beside the window."""
+
+    host: Host
+    runs_folder: Path = field(default_factory=runs.default_runs)
+    images: tuple[ImageRef, ...] = ()
+    ticked: frozenset[str] = frozenset()
+    to_restore: str = ""
+    form: ModelForm = field(default_factory=ModelForm)
+    preset: Preset = "quick"
+    changes: Mapping[str, Any] = field(default_factory=dict)  # recipe fields that differ from the preset
+    device: str = "auto"
+    samples: int = 1
+    spread: bool = True
+    prior: Path | None = None
+    learning: LearningStatus = field(default_factory=LearningStatus)
+    restoring: RestoringStatus = field(default_factory=RestoringStatus)
+    message: Message | None = None
+    working: str = ""
+
+    events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor(collect_fields=True)
+
+    def __post_init__(self) -> None:
+        self.mailbox = Mailbox()
+        self.learning_job = LearningJob(self.mailbox)
+        self.restoring_job = RestoringJob(self.mailbox)
+        self.tasks = Tasks(self.mailbox)
+
+    def image(self, key: str) -> ImageRef | None:
+        return next((ref for ref in self.images if ref.key == key), None)
+
+    @property
+    def learn_from(self) -> list[ImageRef]:
+        return [ref for ref in self.images if ref.key in self.ticked]
+
+    def tell(self, text: str, level: str = "info", details: str = "", offers: tuple[Offer, ...] = ()) -> None:
+        """Say what happened, whether anything is lost, and what to do."""
+        self.message = Message(text, level, offers, details)
+
+    def task(self, words: str, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
+        """Something short off the window's thread; `done` is called on it."""
+        self.working = f"{words}..."
+        self.tasks.run(work, done, lambda failure: self.tell(failure, "error"))
