@@ -1,12 +1,15 @@
 """What the panels need from the program around them; napari is one, our own window another."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from psygnal import SignalInstance
 
 from emdiff_app.images import Stack
+
+from .phrases import in_the_window
 
 __all__ = ["Host", "ImageRef", "Message", "Offer", "Result"]
 
@@ -25,31 +28,41 @@ class ImageRef:
     axes_known: bool = True
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What to know about it, in the words of the window."""
+        return tuple(in_the_window(sentence) for sentence in self.stack.warnings)
+
+    @property
     def file(self) -> Path | None:
         """The file that holds exactly these pixels, if there is one."""
         return self.stack.source
 
-    def describe(self) -> str:
-        """One line: `60 planes of 1024 x 1024, 0.108 um/px, uint16, axes ZYX`."""
+    def size_words(self) -> str:
+        """`60 planes of 1024 x 1024 pixels, uint16, channel 2 (DAPI)`."""
         sizes = self.stack.sizes
         outer = " x ".join(f"{sizes[axis]} {WORDS[axis]}" for axis in self.stack.outer_axes)
+        plane = f"{sizes['X']} x {sizes['Y']} pixels" + (" in colour" if "S" in sizes else "")
+        words = [f"{outer} of {plane}" if outer else plane, str(self.stack.dtype)]
+        if self.channel is not None:
+            name = f" ({self.stack.channels[0]})" if self.stack.channels else ""
+            words.append(f"channel {self.channel}{name}")
+        return ", ".join(words)
+
+    def describe(self) -> str:
+        """One line: `60 planes of 1024 x 1024 pixels, uint16, 0.108 um/px, axes ZYX`."""
         step = self.stack.pixel_size.get("X")
-        return ", ".join(
-            [
-                f"{outer} of {sizes['X']} x {sizes['Y']}" if outer else f"{sizes['X']} x {sizes['Y']}",
-                f"{step.value:.4g} {step.unit}/px" if step else "no pixel size",
-                str(self.stack.dtype),
-                f"axes {self.stack.axes}" + ("" if self.axes_known else " (assumed)"),
-            ]
-        )
+        size = f"{step.value:.4g} {step.unit}/px" if step else "no pixel size"
+        axes = f"axes {self.stack.axes}" + ("" if self.axes_known else " (assumed)")
+        return ", ".join([self.size_words(), size, axes])
 
 
 @dataclass(frozen=True)
 class Offer:
-    """A button under a message. `verb` names a method of the session."""
+    """A button under a message. `verb` names a method of the session, called with `given`."""
 
     text: str
     verb: str
+    given: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,6 +97,12 @@ class Host(Protocol):
 
     def show_stack(self, stack: Stack) -> None:
         """Show a stack that was opened, each channel by itself."""
+        ...
+
+    def correct(
+        self, key: str, axes: str | None = None, pixel_size: Mapping[str, float] | None = None
+    ) -> None:
+        """The user says what the axes of an image are, or how far apart its pixels are (um for each axis)."""
         ...
 
     def add_result(self, result: Result) -> None:

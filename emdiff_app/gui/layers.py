@@ -8,7 +8,18 @@ import numpy as np
 
 from emdiff_app.images import AXES, PixelSize, Stack, stack_from_array
 
-__all__ = ["Origin", "is_image", "layer_keywords", "layer_stack", "layers_of", "result_keywords"]
+from .phrases import axes_offered
+
+__all__ = [
+    "KEY",
+    "Origin",
+    "is_image",
+    "layer_keywords",
+    "layer_stack",
+    "layers_of",
+    "result_keywords",
+    "without_doubts",
+]
 
 KEY = "emdiff"
 WHOLE = 1 << 29  # stacks up to half a gigabyte are read at once, so that scrolling never waits
@@ -96,9 +107,17 @@ def layer_stack(layer: Any) -> tuple[Stack, Origin | None, bool]:
         if (stack.axes, dict(stack.pixel_size)) != (axes, sizes):
             # The user has corrected them in the viewer: the file no longer says the same.
             stack = stack.with_(axes=axes if known else stack.axes, pixel_size=sizes, source=None)
-        return stack, origin, True
+            stack = without_doubts(stack)
+        return stack, origin, not any(axes_offered(sentence) for sentence in stack.warnings)
     pixels = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
     return stack_from_array(pixels, axes, pixel_size=sizes, name=layer.name), None, known
+
+
+def without_doubts(stack: Stack) -> Stack:
+    """The same stack after the user has looked at its axes and pixel size."""
+    doubts = ("--axes", "--pixel-size")
+    kept = tuple(s for s in stack.warnings if not any(option in s for option in doubts))
+    return stack.with_(warnings=kept)
 
 
 def _axes(layer: Any) -> tuple[str, bool]:

@@ -1,5 +1,7 @@
 """The host over a napari layer list: the viewer's own in napari, the embedded canvas's in our window."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ from emdiff_app.errors import EMDiffError
 from emdiff_app.images import Stack
 
 from .host import ImageRef, Message, Result
-from .layers import KEY, Origin, is_image, layer_stack, layers_of, result_keywords
+from .layers import KEY, Origin, is_image, layer_stack, layers_of, result_keywords, without_doubts
 
 __all__ = ["LayersHost"]
 
@@ -75,6 +77,31 @@ class LayersHost:
     def show_stack(self, stack: Stack) -> None:
         for pixels, keywords in layers_of(stack):
             self.viewer.add_image(pixels, **keywords)
+
+    def correct(
+        self, key: str, axes: str | None = None, pixel_size: Mapping[str, float] | None = None
+    ) -> None:
+        layer = self._layer(key)
+        if layer is None:
+            return
+        if axes and "C" in axes:  # every channel is a layer by itself
+            stack, _, _ = layer_stack(layer)
+            self.show_stack(without_doubts(stack.with_(axes=axes, source=None)))
+            layer.visible = False
+            return
+        origin = layer.metadata.get(KEY)
+        if isinstance(origin, Origin):
+            layer.metadata[KEY] = replace(origin, stack=without_doubts(origin.stack))
+        if axes:
+            layer.axis_labels = tuple(axes.replace("S", ""))
+        if pixel_size:
+            letters = layer_stack(layer)[0].axes.replace("S", "")
+            given = [pixel_size.get(axis) for axis in letters]
+            layer.scale = tuple(new or old for new, old in zip(given, layer.scale, strict=True))
+            layer.units = tuple(
+                "um" if new else str(old) for new, old in zip(given, layer.units, strict=True)
+            )
+        self.images_changed.emit()
 
     def add_result(self, result: Result) -> None:
         pixels = result.stack.numpy()

@@ -1,5 +1,7 @@
 """The place where the window speaks: one message with what can be done about it."""
 
+from functools import partial
+
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QMessageBox, QStyle, QVBoxLayout
 
@@ -58,7 +60,9 @@ class MessageBar(QFrame):
             self.words.setText(word + message.text)
             self.sign.setPixmap(self.style().standardIcon(picture).pixmap(16, 16))
             for offer in message.offers:
-                self.buttons.addWidget(button(offer.text, getattr(self.session, offer.verb)))
+                self.buttons.addWidget(
+                    button(offer.text, partial(getattr(self.session, offer.verb), *offer.given))
+                )
             if message.details:
                 self.buttons.addWidget(button("Details", self._details, "What the worker printed last."))
             self.buttons.addWidget(button("Dismiss", self._dismiss, name="Dismiss the message"))

@@ -13,6 +13,7 @@ from superqt import QLabeledSlider
 
 from .panels.section import line, named, text
 from .session import Session
+from .thumbnails import as_qimage, grey
 
 __all__ = ["PreviewPictures", "Previews", "read_preview"]
 
@@ -53,7 +54,7 @@ class PreviewPictures(QWidget):
         top = float(np.percentile(arrays["spread"], 99.5))
         for name, title in ROWS.items():
             ranges = [(0.0, top)] * len(limits) if name == "spread" else limits
-            rows = [_grey(crop, *pair) for crop, pair in zip(arrays[name], ranges, strict=True)]
+            rows = [as_qimage(grey(crop, *pair)) for crop, pair in zip(arrays[name], ranges, strict=True)]
             self.images.append((title, rows))
         self.update()
 
@@ -123,10 +124,3 @@ class Previews(QWidget):
         if arrays is not None:
             self._drawn = (max(reached), self._files[max(reached)])
             self.pictures.show_arrays(arrays)
-
-
-def _grey(crop: NDArray[Any], low: float, high: float) -> QImage:
-    unit = np.nan_to_num((crop - low) / max(float(high) - float(low), 1e-9))
-    grey = np.ascontiguousarray((unit.clip(0, 1) * 255).astype(np.uint8))
-    height, width = grey.shape
-    return QImage(grey.tobytes(), width, height, width, QImage.Format.Format_Grayscale8).copy()

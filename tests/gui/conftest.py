@@ -1,12 +1,15 @@
 """A host without a viewer, and a session on it."""
 
+import dataclasses
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from psygnal import Signal
+from qtpy.QtCore import Qt
 
+from emdiff_app.gui.dock import Dock
 from emdiff_app.gui.host import ImageRef
 from emdiff_app.gui.session import Session
 from emdiff_app.images import PixelSize, stack_from_array
@@ -37,6 +40,14 @@ class FakeHost:
         self.refs.append(ImageRef(f"key {len(self.refs)}", stack.name, stack))
         self.images_changed.emit()
 
+    def correct(self, key, axes=None, pixel_size=None):
+        (at,) = (i for i, ref in enumerate(self.refs) if ref.key == key)
+        stack = self.refs[at].stack
+        sizes = {axis: PixelSize(value) for axis, value in (pixel_size or {}).items()}
+        stack = stack.with_(axes=axes or stack.axes, pixel_size={**stack.pixel_size, **sizes})
+        self.refs[at] = dataclasses.replace(self.refs[at], stack=stack, axes_known=True)
+        self.images_changed.emit()
+
     def add_result(self, result):
         self.results.append(result)
 
@@ -48,7 +59,31 @@ class FakeHost:
     def ask_new_file(self, title, suggestion, kinds) -> Path | None:
         return self.answers.pop()
 
+    def ask_folder(self, title) -> Path | None:
+        return self.answers.pop()
+
     def disconnect(self): ...
+
+
+@pytest.fixture
+def dock(session, qtbot):
+    made = Dock(session)
+    qtbot.addWidget(made, before_close_func=lambda d: d.steps.stop())
+    made.resize(420, 900)
+    with qtbot.waitExposed(made):
+        made.show()
+    made.activateWindow()
+    return made
+
+
+@pytest.fixture
+def click(qtbot):
+    def press(widget):
+        assert widget.isVisible(), widget.accessibleName()
+        assert widget.isEnabled(), widget.accessibleName()
+        qtbot.mouseClick(widget, Qt.MouseButton.LeftButton)
+
+    return press
 
 
 @pytest.fixture

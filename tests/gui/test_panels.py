@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 import fake_worker
-import pytest
 from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import (
@@ -18,7 +17,6 @@ from qtpy.QtWidgets import (
 )
 
 import emdiff_app.gui
-from emdiff_app.gui.dock import Dock
 from emdiff_app.gui.jobs import JobState
 from emdiff_app.gui.model_form import Noise
 from emdiff_app.priors import read_card
@@ -27,33 +25,12 @@ from emdiff_app.resources import resource_path
 LEFT = Qt.MouseButton.LeftButton
 
 
-@pytest.fixture
-def dock(session, qtbot):
-    made = Dock(session)
-    qtbot.addWidget(made, before_close_func=lambda d: d.steps.stop())
-    made.resize(420, 900)
-    with qtbot.waitExposed(made):
-        made.show()
-    made.activateWindow()
-    return made
-
-
-@pytest.fixture
-def click(qtbot):
-    def press(widget):
-        assert widget.isVisible(), widget.accessibleName()
-        assert widget.isEnabled(), widget.accessibleName()
-        qtbot.mouseClick(widget, LEFT)
-
-    return press
-
-
 def test_the_newcomers_path_by_mouse(dock, session, host, click, qtbot, tmp_path):
     session.learning_job._command = fake_worker.command("slow")
     click(dock.steps.images.example)
     qtbot.waitUntil(lambda: bool(session.images and session.form.noise), timeout=10000)
     assert session.preset == "quick"
-    assert "0.1 um/px" in dock.steps.images.about.text()
+    assert dock.steps.images.facts.pixel.value() == 0.1
     learn = dock.steps.learn
     click(learn.start)
     qtbot.waitUntil(lambda: len(session.learning.previews) >= 2, timeout=10000)

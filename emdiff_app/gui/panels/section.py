@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
-__all__ = ["Section", "button", "line", "named", "text"]
+__all__ = ["Buttons", "Section", "button", "line", "named", "text"]
 
 FREE = 16777215  # what Qt calls no maximum
 W = TypeVar("W", bound=QWidget)
@@ -70,3 +70,27 @@ def line(*widgets: QWidget, stretch: bool = True) -> QHBoxLayout:
     if stretch:
         row.addStretch(1)
     return row
+
+
+class Buttons(QWidget):
+    """Buttons that come and go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._row = QHBoxLayout(self)
+        self._row.setContentsMargins(0, 0, 0, 0)
+        self._row.setSpacing(6)
+        self._row.addStretch(1)
+
+    @property
+    def count(self) -> int:
+        return self._row.count() - 1
+
+    def add(self, widget: QWidget) -> None:
+        self._row.insertWidget(self.count, widget)
+
+    def clear(self) -> None:
+        while self.count:
+            old = self._row.takeAt(0).widget()
+            old.hide()
+            old.deleteLater()

@@ -1,17 +1,25 @@
-"""Wishes about images: open them, tick them, save one."""
+"""Wishes about images: open them, say what they are, save one."""
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from emdiff_app.errors import StackError
+from emdiff_app.gui.host import ImageRef, Offer
+from emdiff_app.gui.jobs import sentence_of
 from emdiff_app.gui.model_form import ModelForm
-from emdiff_app.images import open_stack, save_stack
+from emdiff_app.gui.phrases import axes_offered, in_the_window
+from emdiff_app.gui.thumbnails import thumbnail
+from emdiff_app.images import Stack, open_stack, save_stack
 from emdiff_app.physics import ImagingModel
 from emdiff_app.resources import resource_path
 
 from .state import State
 
 __all__ = ["ImageWishes"]
+
+AXIS_NAMES = {"Z": "depth", "T": "time", "C": "channels"}
 
 
 class ImageWishes(State):
@@ -20,37 +28,75 @@ class ImageWishes(State):
         before = {ref.key for ref in self.images}
         refs = tuple(self.host.list_images())
         keys = {ref.key for ref in refs}
-        new = {ref.key for ref in refs if ref.key not in before and not ref.is_result}
+        new = [ref for ref in refs if ref.key not in before]
         self.images = refs
-        self.ticked = (self.ticked & keys) | new
+        self.ticked = (self.ticked & keys) | {ref.key for ref in new if not ref.is_result}
+        self.thumbnails = {key: small for key, small in self.thumbnails.items() if key in keys}
         recorded = [ref.key for ref in refs if not ref.is_result]
         if self.to_restore not in keys:
             self.to_restore = recorded[0] if recorded else ""
+        for ref in new:
+            self._draw_small(ref)
+
+    def _draw_small(self, ref: ImageRef) -> None:
+        def show(small: Any) -> None:
+            self.thumbnails = {**self.thumbnails, ref.key: small}
+
+        # A list without its picture is no news.
+        self.tasks.run(partial(thumbnail, ref.stack), show, lambda failure: None)
 
     def open_images(self, paths: list[Path]) -> None:
         """One after the other, so that a hundred files do not ask for a hundred threads."""
         path, *others = paths
 
-        def show(stack: Any) -> None:
-            self._show(stack)
+        def show(found: Stack | StackError) -> None:
+            if isinstance(found, StackError):
+                self._ask_for_axes(path, found)
+            else:
+                self._show(found)
             if others:
                 self.open_images(others)
 
-        self.task(f"Opening {path.name}", partial(open_stack, path), show)
+        self.task(f"Opening {path.name}", partial(_opened, path), show)
 
-    def _show(self, stack: Any) -> None:
+    def open_with_axes(self, path: Path, axes: str) -> None:
+        """The answer to a question about axes."""
+        self.message = None
+        self.task(f"Opening {path.name}", partial(open_stack, path, axes=axes), self._show)
+
+    def _ask_for_axes(self, path: Path, error: StackError) -> None:
+        offers = tuple(
+            Offer(axes_words(axes), "open_with_axes", (path, axes)) for axes in axes_offered(str(error))
+        )
+        text = in_the_window(sentence_of(error))
+        self.tell(text, "warning" if offers else "error", offers=offers)
+
+    def _show(self, stack: Stack) -> None:
         self.host.show_stack(stack)
         if stack.warnings:
-            self.tell(" ".join(stack.warnings), "warning")
+            self.tell(" ".join(map(in_the_window, stack.warnings)), "warning")
+
+    def correct(
+        self, key: str, axes: str | None = None, pixel_size: Mapping[str, float] | None = None
+    ) -> None:
+        """What the user says wins over the file. A pixel size goes to every image that has none, too."""
+        self.host.correct(key, axes, pixel_size)
+        if pixel_size:
+            for ref in self.images:
+                if ref.key != key and not ref.stack.pixel_size.get("X"):
+                    self.host.correct(ref.key, None, pixel_size)
+        if axes and "C" in axes:
+            self.ticked -= {key}
+            self.tell("Each channel is an image of its own now; tick the one to learn from.")
 
     def try_example(self) -> None:
         """Everything set for a first look, offline."""
 
-        def load() -> tuple[Any, ImagingModel]:
+        def load() -> tuple[Stack, ImagingModel]:
             model = ImagingModel.read(resource_path("example/model.json"))
             return open_stack(resource_path("example/recorded.tif")), model
 
-        def show(loaded: tuple[Any, ImagingModel]) -> None:
+        def show(loaded: tuple[Stack, ImagingModel]) -> None:
             stack, model = loaded
             self.ticked = frozenset()
             self._show(stack)
@@ -69,3 +115,17 @@ class ImageWishes(State):
                 lambda: save_stack(stack, path, overwrite=True),
                 lambda _: self.tell(f"Saved {path}."),
             )
+
+
+def axes_words(axes: str) -> str:
+    """`It is depth (Z Y X)`, or only the letters where several axes are in doubt."""
+    outer = axes[: axes.index("Y")]
+    letters = " ".join(axes)
+    return f"It is {AXIS_NAMES[outer]} ({letters})" if outer in AXIS_NAMES else letters
+
+
+def _opened(path: Path) -> Stack | StackError:
+    try:
+        return open_stack(path)
+    except StackError as error:  # an answer, where it asks for the axes
+        return error

@@ -5,12 +5,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
 from psygnal import SignalGroupDescriptor
 
 from emdiff_app.gui import runs
 from emdiff_app.gui.host import Host, ImageRef, Message, Offer
 from emdiff_app.gui.jobs import LearningJob, LearningStatus, Mailbox, RestoringJob, RestoringStatus, Tasks
 from emdiff_app.gui.model_form import ModelForm
+from emdiff_app.gui.phrases import in_the_window
 from emdiff_app.learning import Preset
 
 __all__ = ["State"]
@@ -24,6 +27,7 @@ class State:
     runs_folder: Path = field(default_factory=runs.default_runs)
     images: tuple[ImageRef, ...] = ()
     ticked: frozenset[str] = frozenset()
+    thumbnails: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)  # of images, by key
     to_restore: str = ""
     form: ModelForm = field(default_factory=ModelForm)
     preset: Preset = "quick"
@@ -59,4 +63,4 @@ class State:
     def task(self, words: str, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
         """Something short off the window's thread; `done` is called on it."""
         self.working = f"{words}..."
-        self.tasks.run(work, done, lambda failure: self.tell(failure, "error"))
+        self.tasks.run(work, done, lambda failure: self.tell(in_the_window(failure), "error"))
