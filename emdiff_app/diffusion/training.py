@@ -1,10 +1,11 @@
 """Training a prior: Adam, warm-up, gradient clipping, an average of the weights for sampling.
 
-The images of a step are taken in as many parts as memory asks for; their gradients add up, so the parts
-change how long a step takes and not what it does.
+The images of a step are taken in as many parts as memory asks for, or shared between devices; their gradients
+add up, so the parts change how long a step takes and not what it does.
 """
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from emdiff_app.errors import RunError
 
 from .anchors import Denoising, Term
 from .batch import Batch
+from .drawing import PartGenerator
 from .learned import LearnedPrior
 from .memory import bytes_saved, fitting, free_bytes, is_out_of_memory
 from .precision import bfloat16_pays
@@ -30,6 +32,8 @@ class Trainer:
     early averages must forget the random start. `turns` flips and turns the images, which is right unless
     the physics has a direction. `precision` is auto (bfloat16 where a quick timing says that it pays),
     float32 or bfloat16. `compiled` asks for `torch.compile` and does without where that fails.
+    `share`, where several devices learn together, replaces the tensors that it is given (the gradients and the
+    loss) by their sums over all devices.
     """
 
     def __init__(
@@ -43,11 +47,12 @@ class Trainer:
         turns: bool = True,
         precision: str = "auto",
         compiled: bool = False,
+        share: Callable[[list[Tensor]], None] | None = None,
     ) -> None:
         self.prior = prior.to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(prior).eval().requires_grad_(False)
         self.learning_rate, self.warm_up, self.memory = learning_rate, warm_up, memory
-        self.turns, self.precision, self.compiled = turns, precision, compiled
+        self.turns, self.precision, self.compiled, self.share = turns, precision, compiled, share
         self.steps = self.skipped = 0
         self.part: int | None = None
         self.generator = torch.Generator().manual_seed(seed)
@@ -60,20 +65,26 @@ class Trainer:
         self.optimiser = torch.optim.Adam(weights, lr=self.learning_rate, betas=(0.9, 0.99), fused=fused)
         self.steps_here = 0
 
-    def step(self, images: Tensor | Batch, term: Term | None = None) -> float:
+    def step(
+        self, images: Tensor | Batch, term: Term | None = None, *, first: int = 0, whole: int | None = None
+    ) -> float:
         """One optimiser step on clean crops `(B, C, H, W)`, or on whatever `term` learns from.
 
-        Returns the loss. One that is not finite, or whose gradient is not, changes no weight and is
+        The images may be a part of a batch of `whole`, those from `first` on, while other devices take the
+        rest. Returns the loss. One that is not finite, or whose gradient is not, changes no weight and is
         counted in `skipped`.
         """
         term = term or Denoising()
         batch = images if isinstance(images, Batch) else Batch(clean=images)
         if self.part is None:
-            self._prepare(batch, term)
+            self.prepare(batch, term)
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate * min(1.0, (self.steps_here + 1) / self.warm_up)
         batch = self._turned(batch) if self.turns else batch
-        value = self._gradients(batch, term, int(torch.randint(2**62, (), generator=self.generator)))
+        seed = int(torch.randint(2**62, (), generator=self.generator))
+        value = self._gradients(batch, term, seed, first, whole or len(batch))
+        if self.share is not None:
+            value = self._shared(value)
         norm = nn.utils.clip_grad_norm_(self.prior.parameters(), LARGEST_GRADIENT)
         if bool(torch.isfinite(norm)) and value - value == 0:
             self.optimiser.step()
@@ -84,11 +95,20 @@ class Trainer:
         self.steps_here += 1
         return value
 
-    def _gradients(self, batch: Batch, term: Term, seed: int) -> float:
+    def _shared(self, value: float) -> float:
+        weights = list(self.prior.parameters())
+        for weight in weights:
+            if weight.grad is None:
+                weight.grad = torch.zeros_like(weight)
+        loss = weights[0].new_tensor(value)
+        self.share([*(w.grad for w in weights), loss])  # type: ignore[misc]
+        return float(loss)
+
+    def _gradients(self, batch: Batch, term: Term, seed: int, first: int, whole: int) -> float:
         """The loss, its gradients left in the weights; with fewer images at once after running out of memory."""
         while True:
             try:
-                return self._accumulated(batch, term, seed)
+                return self._accumulated(batch, term, seed, first, whole)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
@@ -102,19 +122,19 @@ class Trainer:
             if self.prior.network.stem.weight.device.type == "cuda":
                 torch.cuda.empty_cache()
 
-    def _accumulated(self, batch: Batch, term: Term, seed: int) -> float:
+    def _accumulated(self, batch: Batch, term: Term, seed: int, first: int, whole: int) -> float:
         self.optimiser.zero_grad(set_to_none=True)
         home = batch.any.device if batch.any.device.type == "cuda" else torch.device("cpu")
-        generator = torch.Generator(home).manual_seed(seed)
         size, value = self.part or len(batch), 0.0
         for start in range(0, len(batch), size):
             part = batch.part(start, start + size)
-            loss = term.loss(self.prior, part, generator) * (len(part) / len(batch))
+            generator = PartGenerator.at(home, seed, first + start, whole)
+            loss = term.loss(self.prior, part, generator) * (len(part) / whole)
             loss.backward()  # type: ignore[no-untyped-call]
             value += float(loss.detach())
         return value
 
-    def _prepare(self, batch: Batch, term: Term) -> None:
+    def prepare(self, batch: Batch, term: Term) -> None:
         """Before the first step: what fits, which precision, and whether compiling works."""
         few = batch.part(0, 1)
         each = bytes_saved(lambda: term.loss(self.prior, few, torch.Generator(few.any.device)))
@@ -168,6 +188,10 @@ class Trainer:
         self.prior.load_state_dict(state["prior"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(copy.deepcopy(state["optimiser"]))
+        for weight, known in self.optimiser.state.items():
+            for name, value in known.items():  # the fused optimiser takes for granted that both lie alike
+                if value.shape == weight.shape:
+                    known[name] = torch.empty_like(weight).copy_(value)
         self.steps, self.steps_here = int(state["steps"]), int(state["steps_here"])
         self.skipped, self.part = int(state["skipped"]), state["part"]
         self.prior.bfloat16 = bool(state["bfloat16"])

@@ -4,7 +4,9 @@ A nested dictionary of tensors and plain values becomes one safetensors file: te
 the rest as JSON in its header. No pickle: a run folder may come from a colleague.
 """
 
+import contextlib
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,37 +16,66 @@ import safetensors.torch
 import torch
 
 from emdiff_app.errors import RunError
-from emdiff_app.images.atomic import replacing
+from emdiff_app.images.atomic import replacing, write_bytes
 
-__all__ = ["load_latest", "save_checkpoint"]
+__all__ = ["keep_as_best", "latest", "oldest_round", "read_checkpoint", "save_checkpoint"]
 
 KEPT = 3
 
 
-def save_checkpoint(folder: Path, number: int, state: dict[str, Any]) -> Path:
-    """Write `round-NNNN.safetensors` and forget all but the last few."""
+def save_checkpoint(folder: Path, round_number: int, step: int | None, state: dict[str, Any]) -> Path:
+    """Write `round-0003-step-000400.safetensors`, or `round-0003.safetensors` for a whole round; keep the last few.
+
+    Names sort by time.
+    """
     tensors: dict[str, torch.Tensor] = {}
     plain = _split(state, "", tensors)
-    path = folder / f"round-{number:04d}.safetensors"
-    with replacing(path, overwrite=True, error=RunError) as temporary:
-        safetensors.torch.save_file(tensors, temporary, metadata={"plain": json.dumps(plain)})
-    for old in sorted(folder.glob("round-*.safetensors"))[:-KEPT]:
+    middle = "" if step is None else f"-step-{step:06d}"
+    path = folder / f"round-{round_number:04d}{middle}.safetensors"
+    content = safetensors.torch.save(tensors, metadata={"plain": json.dumps(plain)})
+    write_bytes(path, content, error=RunError)
+    for old in _all(folder)[:-KEPT]:
         old.unlink(missing_ok=True)
     return path
 
 
-def load_latest(folder: Path) -> tuple[dict[str, Any] | None, list[str]]:
-    """The newest checkpoint that can be read, and the names of newer ones that cannot."""
-    damaged: list[str] = []
-    for path in sorted(folder.glob("round-*.safetensors"), reverse=True):
+def keep_as_best(path: Path) -> None:
+    """Keep a checkpoint as `best.safetensors` when the others go; not twice on the disk where it allows that."""
+    best = path.with_name("best.safetensors")
+    with replacing(best, overwrite=True, error=RunError) as temporary:
         try:
-            return _read(path), damaged
+            os.link(path, temporary)
+        except OSError:
+            temporary.write_bytes(path.read_bytes())
+
+
+def latest(folder: Path) -> tuple[str | None, list[str]]:
+    """The name of the newest checkpoint that can be read, and of newer ones that cannot."""
+    damaged: list[str] = []
+    for path in reversed(_all(folder)):
+        try:
+            read_checkpoint(path)
         except Exception:
             damaged.append(path.name)
+        else:
+            return path.name, damaged
     return None, damaged
 
 
-def _read(path: Path) -> dict[str, Any]:
+def oldest_round(folder: Path) -> int:
+    """The round of the oldest checkpoint that may be gone back to."""
+    for path in _all(folder):
+        with contextlib.suppress(ValueError):
+            return int(path.stem.split("-")[1])
+    return 0
+
+
+def _all(folder: Path) -> list[Path]:
+    return sorted(folder.glob("round-*.safetensors"))
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """What was saved."""
     with safetensors.safe_open(path, framework="pt") as file:
         state: dict[str, Any] = json.loads(file.metadata()["plain"])
         for name in file.keys():  # noqa: SIM118 - not a dictionary
@@ -54,7 +85,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _split(value: Any, path: str, tensors: dict[str, torch.Tensor]) -> Any:
     if isinstance(value, torch.Tensor):
-        tensors[path] = value.detach().cpu().contiguous().clone()
+        tensors[path] = value.detach().cpu().contiguous()
         return None
     if isinstance(value, dict):
         items: Iterator[tuple[str, Any]] = ((str(k), v) for k, v in value.items())

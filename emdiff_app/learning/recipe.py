@@ -46,6 +46,12 @@ class Recipe(BaseModel):
     time_limit_min: float | None = Field(
         default=None, gt=0, description="Stop and keep after so many minutes."
     )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        default="auto", description="How exactly the network computes; auto takes bfloat16 where it pays."
+    )
+    save_every_s: float = Field(
+        default=120.0, ge=0, description="While the prior is trained, it is saved after so many seconds."
+    )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="Where to compute.")
     seed: int = Field(default=0, ge=0, description="The same seed gives the same run.")
 

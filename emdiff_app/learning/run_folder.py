@@ -67,6 +67,10 @@ class RunFolder:
         return self.path / "control"
 
     @property
+    def samples(self) -> Path:
+        return self.path / "samples"
+
+    @property
     def prior(self) -> Path:
         return self.path / "prior.emprior"
 

@@ -19,12 +19,13 @@ class Clock:
     spent: dict[str, float] = field(default_factory=dict)
     _last: float = field(default_factory=time.monotonic)
 
-    def tick(self, phase: str) -> None:
-        """One more step of `phase` is finished."""
+    def tick(self, phase: str) -> float:
+        """One more step of `phase` is finished; returns the time by the same clock."""
         now = time.monotonic()
         self.done[phase] = self.done.get(phase, 0) + 1
         self.spent[phase] = self.spent.get(phase, 0.0) + now - self._last
         self._last = now
+        return now
 
     def wait(self) -> None:
         """Time that passed until now was not work."""

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..batch import Batch
+from ..drawing import drawn
 from ..prior import Prior
 from .above_noise import loss_above
 
@@ -26,5 +27,5 @@ class FurtherMasking:
     def loss(self, prior: Prior, batch: Batch, generator: torch.Generator) -> Tensor:
         y = batch.recorded_images
         shape = (len(y), 1, *y.shape[2:])
-        kept = torch.rand(shape, generator=generator, device=generator.device).to(y) >= self.share
+        kept = drawn(torch.rand, shape, generator).to(y) >= self.share
         return loss_above(prior, batch, batch.seen & kept, generator)

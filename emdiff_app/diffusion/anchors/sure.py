@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..batch import Batch
+from ..drawing import drawn
 from ..prior import SMALLEST, Prior
 
 __all__ = ["Sure"]
@@ -32,7 +33,7 @@ class Sure:
         """The estimated squared error of each pixel; right on average, and often negative."""
         y, variance = batch.recorded_images, batch.variance()
         s = variance.clamp_min((SMALLEST * prior.sigma_data) ** 2).sqrt()
-        coin = torch.randint(0, 2, y.shape, generator=generator, device=generator.device)
+        coin = drawn(torch.randint, tuple(y.shape), generator, 0, 2)
         probe = (2 * coin - 1).to(y)
         with prior.in_float32():  # a small difference of large numbers
             answer = prior.denoise(y, s)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..batch import Batch
+from ..drawing import drawn
 from ..prior import Prior
 
 __all__ = ["Mixture", "Term", "levels", "normal"]
@@ -32,10 +33,10 @@ class Mixture:
 
 def levels(prior: Prior, like: Tensor, generator: torch.Generator) -> Tensor:
     """A noise level for each image: `ln(s / sd)` normal, wide enough for every level that samplers visit."""
-    n = torch.randn(len(like), generator=generator, device=generator.device).to(like)
+    n = drawn(torch.randn, (len(like),), generator).to(like)
     return (prior.sigma_data * (n * 1.4 - 0.6).exp()).reshape(-1, *[1] * (like.ndim - 1))
 
 
 def normal(like: Tensor, generator: torch.Generator) -> Tensor:
     """White noise in the shape of `like`."""
-    return torch.randn(like.shape, generator=generator, device=generator.device).to(like)
+    return drawn(torch.randn, tuple(like.shape), generator).to(like)

@@ -1,0 +1,95 @@
+"""What every stage of a run needs, and where its random numbers come from."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from emdiff_app.physics import Imaging
+
+from .control import Control
+from .crops import CropSet
+from .recipe import Recipe
+from .samples import Samples
+from .team import Team
+
+__all__ = ["E_BATCH", "State", "Unstable", "Work", "fingerprint", "seeded"]
+
+E_BATCH = 32
+"""So many crops are restored at once."""
+
+OnTick = Callable[[str, int, int, float | None], None]
+"""Called with (phase, step, steps, loss) after every small piece of work."""
+
+
+def seeded(*numbers: int) -> torch.Generator:
+    """A generator that depends on all of `numbers`: seed, round, stage, step or batch.
+
+    Nothing else may make random numbers: then a run that goes on from any checkpoint repeats itself exactly.
+    """
+    value = 0x9E3779B97F4A7C15
+    for number in numbers:
+        value = ((value ^ number) * 0xBF58476D1CE4E5B9 + 0x94D049BB133111EB) % 2**63
+    return torch.Generator().manual_seed(value)
+
+
+class Unstable(Exception):  # noqa: N818 - it is a state, not an error
+    """The loss or its gradient was not finite."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__(f"step {step}")
+        self.step = step
+
+
+@dataclass
+class State:
+    """Where a run is, as plain JSON: `step` steps of `stage` in `round` are done.
+
+    `halvings` counts how often the learning rate was halved, `drawn_by` says what drew the samples of this round, and
+    `notes` is for what a stage must remember.
+    """
+
+    round: int = 0
+    stage: str = "e-step"
+    step: int = 0
+    halvings: int = 0
+    drawn_by: str = ""
+    scores: list[float] = field(default_factory=list)
+    discarded: int = 0
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Work:
+    """The recipe, the images, the machine, and the ways to the outside.
+
+    `keep` is to be called between any two steps: it saves when it is time to (`keep(True)`: now). `notice` tells the
+    user a sentence.
+    """
+
+    recipe: Recipe
+    crops: CropSet
+    judged: Tensor
+    imaging: Imaging
+    device: torch.device
+    control: Control
+    team: Team
+    samples: Samples
+    tick: OnTick
+    keep: Callable[..., None] = lambda now=False: None
+    notice: Callable[[str], None] = lambda text: None
+
+    def recorded(self, start: int, stop: int) -> Tensor:
+        """The recorded crops `start` to `stop`, or to the last one."""
+        return self.crops.batch(start, min(stop, len(self.crops))).to(self.device)
+
+
+def fingerprint(module: nn.Module) -> str:
+    """Tells weights apart."""
+    found = hashlib.sha256()
+    for tensor in module.state_dict().values():
+        found.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return found.hexdigest()[:16]
