@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from psygnal import SignalInstance
 
 from emdiff_app.images import Stack
 
 from .phrases import in_the_window
 
-__all__ = ["Host", "ImageRef", "Message", "Offer", "Result"]
+__all__ = ["Host", "ImageRef", "MaskRef", "Message", "Offer", "Result"]
 
 WORDS = {"T": "times", "C": "channels", "Z": "planes"}
 
@@ -57,6 +59,14 @@ class ImageRef:
 
 
 @dataclass(frozen=True)
+class MaskRef:
+    """A drawing over an image that can say which pixels are missing."""
+
+    key: str
+    name: str
+
+
+@dataclass(frozen=True)
 class Offer:
     """A button under a message. `verb` names a method of the session, called with `given`."""
 
@@ -94,6 +104,16 @@ class Host(Protocol):
         ...
 
     def list_images(self) -> list[ImageRef]: ...
+
+    def list_masks(self) -> list[MaskRef]: ...
+
+    def mask(self, key: str) -> NDArray[np.bool_] | None:
+        """Where a drawing marks pixels of a plane; None when it is gone."""
+        ...
+
+    def new_mask(self, of: str) -> str:
+        """An empty drawing over the image `of`, ready to be painted on; its key."""
+        ...
 
     def show_stack(self, stack: Stack) -> None:
         """Show a stack that was opened, each channel by itself."""

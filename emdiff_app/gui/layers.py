@@ -14,6 +14,7 @@ __all__ = [
     "KEY",
     "Origin",
     "is_image",
+    "is_labels",
     "layer_keywords",
     "layer_stack",
     "layers_of",
@@ -95,6 +96,10 @@ def layer_keywords(stack: Stack) -> dict[str, Any]:
 
 def is_image(layer: Any) -> bool:
     return any(kind.__name__ == "Image" for kind in type(layer).__mro__)
+
+
+def is_labels(layer: Any) -> bool:
+    return any(kind.__name__ == "Labels" for kind in type(layer).__mro__)
 
 
 def layer_stack(layer: Any) -> tuple[Stack, Origin | None, bool]:

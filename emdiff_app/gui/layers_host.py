@@ -5,14 +5,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from psygnal import Signal
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from emdiff_app.errors import EMDiffError
 from emdiff_app.images import Stack
 
-from .host import ImageRef, Message, Result
-from .layers import KEY, Origin, is_image, layer_stack, layers_of, result_keywords, without_doubts
+from .host import ImageRef, MaskRef, Message, Result
+from .layers import KEY, Origin, is_image, is_labels, layer_stack, layers_of, result_keywords, without_doubts
 
 __all__ = ["LayersHost"]
 
@@ -73,6 +75,29 @@ class LayersHost:
 
     def _layer(self, key: str) -> Any | None:
         return next((layer for layer in self.viewer.layers if str(id(layer)) == key), None)
+
+    def list_masks(self) -> list[MaskRef]:
+        return [MaskRef(str(id(layer)), layer.name) for layer in self.viewer.layers if is_labels(layer)]
+
+    def mask(self, key: str) -> NDArray[np.bool_] | None:
+        layer = self._layer(key)
+        if layer is None:
+            return None
+        marked = np.asarray(layer.data) != 0
+        return marked.any(axis=tuple(range(marked.ndim - 2)))
+
+    def new_mask(self, of: str) -> str:
+        layer: Any = self._layer(of)
+        (ref,) = (ref for ref in self.list_images() if ref.key == of)
+        made = self.viewer.add_labels(
+            np.zeros(ref.stack.plane_shape[:2], np.uint8),
+            name="missing pixels",
+            scale=layer.scale[-2:],
+            translate=layer.translate[-2:],
+            units=layer.units[-2:],
+        )
+        made.mode = "paint"
+        return str(id(made))
 
     def show_stack(self, stack: Stack) -> None:
         for pixels, keywords in layers_of(stack):

@@ -6,6 +6,7 @@ __all__ = ["axes_offered", "in_the_window"]
 
 AXES_OPTION = re.compile(r"--axes ([TCZYXS]+)")
 ANSWER = re.compile(r"(; say it|; to read it as another axis say|\. Confirm that)\b.*--axes.*", re.DOTALL)
+NAMED = re.compile(r" \(--[a-z-]+\)")
 
 PHRASES = {
     "give it with --pixel-size": "type it under Images",
@@ -25,4 +26,4 @@ def in_the_window(text: str) -> str:
     """The same without options: where there is something to choose, buttons stand beside it."""
     for option, words in PHRASES.items():
         text = text.replace(option, words)
-    return ANSWER.sub(".", text)
+    return ANSWER.sub(".", NAMED.sub("", text))

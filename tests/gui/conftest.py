@@ -10,7 +10,7 @@ from psygnal import Signal
 from qtpy.QtCore import Qt
 
 from emdiff_app.gui.dock import Dock
-from emdiff_app.gui.host import ImageRef
+from emdiff_app.gui.host import ImageRef, MaskRef
 from emdiff_app.gui.session import Session
 from emdiff_app.images import PixelSize, stack_from_array
 
@@ -24,10 +24,13 @@ class FakeHost:
         self.refs: list[ImageRef] = []
         self.results = []
         self.answers = []
+        self.masks = {}
 
     def add(self, name="cells", is_result=False, **changes) -> ImageRef:
         pixels = np.random.default_rng(len(self.refs)).poisson(40, (3, 48, 48)).astype(np.uint16)
-        stack = stack_from_array(pixels, "ZYX", pixel_size={"X": PixelSize(0.1)}, name=name)
+        stack = stack_from_array(
+            pixels, "ZYX", pixel_size={"Y": PixelSize(0.1), "X": PixelSize(0.1)}, name=name
+        )
         ref = ImageRef(f"key {len(self.refs)}", name, stack.with_(**changes), is_result=is_result)
         self.refs.append(ref)
         self.images_changed.emit()
@@ -35,6 +38,17 @@ class FakeHost:
 
     def list_images(self):
         return list(self.refs)
+
+    def list_masks(self):
+        return [MaskRef(key, key) for key in self.masks]
+
+    def mask(self, key):
+        return self.masks.get(key)
+
+    def new_mask(self, of):
+        self.masks["drawn"] = np.zeros((48, 48), bool)
+        self.images_changed.emit()
+        return "drawn"
 
     def show_stack(self, stack):
         self.refs.append(ImageRef(f"key {len(self.refs)}", stack.name, stack))

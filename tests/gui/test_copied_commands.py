@@ -33,7 +33,7 @@ def test_the_command_line_understands_it(session, host, file, prior, channel):
     host.add(source=file)
     host.refs[0] = dataclasses.replace(host.refs[0], channel=channel)
     session.look_at_images()
-    session.form = ModelForm(Noise(100, 2, 1), Blur(fwhm_um=0.3))
+    session.form = ModelForm(Noise(100, 2, 1), Blur(width=0.3))
     session.prior = file if prior else None
     name, seen = parsed(session.command_line())
     assert name == ("restore" if prior else "learn")

@@ -54,29 +54,30 @@ def test_the_newcomers_path_by_mouse(dock, session, host, click, qtbot, tmp_path
 def test_typing_the_model_and_having_it_measured(dock, session, host, click, qtbot):
     host.add()
     panel = dock.steps.model
-    assert "not known yet" in panel.noise.text()
-    assert not panel.gain.isVisible()
-    click(panel.type)
+    noise, blur = panel.noise, panel.blur
+    assert "not known yet" in noise.about.text()
+    assert not noise.gain.isVisible()
+    click(noise.type)
     qtbot.waitUntil(dock.isActiveWindow)
-    panel.gain.setFocus()
-    panel.gain.selectAll()
-    qtbot.keyClicks(panel.gain, "2.5")
-    qtbot.keyClick(panel.gain, Qt.Key.Key_Tab)
+    noise.gain.setFocus()
+    noise.gain.selectAll()
+    qtbot.keyClicks(noise.gain, "2.5")
+    qtbot.keyClick(noise.gain, Qt.Key.Key_Tab)
     assert session.form.noise == Noise(0, 2.5, 0)
-    assert not panel.fwhm.isVisible()
-    click(panel.blur)
+    assert not blur.width.isVisible()
+    click(blur.on)
     assert session.form.blur.kind == "gaussian"
-    assert panel.fwhm.isVisible()
-    panel.fwhm.setValue(0.33)
-    click(panel.blur)
+    assert blur.width.isVisible()
+    blur.width.setValue(0.33)
+    click(blur.on)
     assert session.form.blur is None
-    click(panel.blur)
-    assert session.form.blur.fwhm_um == 0.33
-    panel.kind.setCurrentIndex(1)
+    click(blur.on)
+    assert session.form.blur.width == 0.33
+    blur.kind.setCurrentIndex(blur.kind.findData("microscope"))
     assert session.form.blur.kind == "microscope"
-    assert panel.na.isVisible()
-    assert not panel.fwhm.isVisible()
-    click(panel.estimate)
+    assert blur.na.isVisible()
+    assert not blur.width.isVisible()
+    click(noise.estimate)
     qtbot.waitUntil(lambda: session.form.noise != Noise(0, 2.5, 0), timeout=10000)
     assert session.form.blur.kind == "microscope"
 
@@ -85,8 +86,8 @@ def test_a_model_file_fills_the_fields(dock, session, host, click, qtbot):
     host.answers = [[resource_path("example/model.json")]]
     click(dock.steps.model.load)
     qtbot.waitUntil(lambda: session.form.noise is not None)
-    assert dock.steps.model.offset.value() == session.form.noise.offset
-    assert dock.steps.model.blur.isChecked() == (session.form.blur is not None)
+    assert dock.steps.model.noise.offset.value() == session.form.noise.offset
+    assert dock.steps.model.blur.on.isChecked() == (session.form.blur is not None)
 
 
 def test_ticks_choose_what_is_learned_from(dock, session, host, qtbot):

@@ -3,10 +3,19 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QDoubleSpinBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 from superqt import QCollapsible
 
-__all__ = ["Buttons", "Section", "button", "line", "named", "text"]
+__all__ = ["Buttons", "Section", "button", "form", "line", "named", "number", "text"]
 
 FREE = 16777215  # what Qt calls no maximum
 W = TypeVar("W", bound=QWidget)
@@ -49,6 +58,36 @@ def button(title: str, clicked: Callable[[], Any], tip: str = "", name: str = ""
     made = named(QPushButton(title), name or title.rstrip("."), tip)
     made.clicked.connect(lambda: clicked())
     return made
+
+
+def number(
+    name: str,
+    limits: tuple[float, float],
+    decimals: int,
+    unit: str,
+    tip: str,
+    changed: Callable[[], Any],
+) -> QDoubleSpinBox:
+    """A field for a number with its unit; `changed` is called when it has been typed."""
+    box = named(QDoubleSpinBox(), name, tip)
+    box.setDecimals(decimals)
+    box.setRange(*limits)
+    box.setSingleStep(10.0**-decimals * (10 if decimals > 1 else 1))
+    box.setSuffix(unit)
+    box.setKeyboardTracking(False)
+    box.valueChanged.connect(lambda _: changed())
+    return box
+
+
+def form(*rows: tuple[str, QWidget]) -> tuple[QWidget, QFormLayout]:
+    """Fields below each other with their titles before them."""
+    widget = QWidget()
+    layout = QFormLayout(widget)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+    for title, control in rows:
+        layout.addRow(title, control)
+    return widget, layout
 
 
 def text(words: str = "", name: str = "") -> QLabel:

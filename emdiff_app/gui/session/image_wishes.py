@@ -9,7 +9,7 @@ from emdiff_app.errors import StackError
 from emdiff_app.gui.host import ImageRef, Offer
 from emdiff_app.gui.jobs import sentence_of
 from emdiff_app.gui.model_form import ModelForm
-from emdiff_app.gui.phrases import axes_offered, in_the_window
+from emdiff_app.gui.phrases import axes_offered
 from emdiff_app.gui.thumbnails import thumbnail
 from emdiff_app.images import Stack, open_stack, save_stack
 from emdiff_app.physics import ImagingModel
@@ -30,6 +30,7 @@ class ImageWishes(State):
         keys = {ref.key for ref in refs}
         new = [ref for ref in refs if ref.key not in before]
         self.images = refs
+        self.masks = tuple(self.host.list_masks())
         self.ticked = (self.ticked & keys) | {ref.key for ref in new if not ref.is_result}
         self.thumbnails = {key: small for key, small in self.thumbnails.items() if key in keys}
         recorded = [ref.key for ref in refs if not ref.is_result]
@@ -68,13 +69,12 @@ class ImageWishes(State):
         offers = tuple(
             Offer(axes_words(axes), "open_with_axes", (path, axes)) for axes in axes_offered(str(error))
         )
-        text = in_the_window(sentence_of(error))
-        self.tell(text, "warning" if offers else "error", offers=offers)
+        self.tell(sentence_of(error), "warning" if offers else "error", offers=offers)
 
     def _show(self, stack: Stack) -> None:
         self.host.show_stack(stack)
         if stack.warnings:
-            self.tell(" ".join(map(in_the_window, stack.warnings)), "warning")
+            self.tell(" ".join(stack.warnings), "warning")
 
     def correct(
         self, key: str, axes: str | None = None, pixel_size: Mapping[str, float] | None = None

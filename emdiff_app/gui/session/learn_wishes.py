@@ -8,15 +8,20 @@ from emdiff_app.gui import runs
 from emdiff_app.gui.jobs import JobState
 from emdiff_app.learning import RunFolder
 
-from .model_wishes import measured
-from .state import State
+from .model_wishes import ModelWishes, measured
 
 __all__ = ["LearnWishes"]
 
 
-class LearnWishes(State):
+class LearnWishes(ModelWishes):
     def learn(self) -> None:
-        images, form = self.learn_from, self.form
+        images = self.learn_from
+        try:
+            form = self.form_now()
+            form.imaging_model()  # a field that is empty is better said now
+        except EMDiffError as error:
+            self.tell(str(error), "warning")
+            return
         choices = (self.preset, self.device, self.changes)
         folder = runs.new_folder(self.runs_folder, images)
 

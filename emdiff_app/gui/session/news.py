@@ -42,5 +42,7 @@ class News(State):
     def _show_restored(self, restored: Restored) -> None:
         for result in restored.results:
             self.host.add_result(result)
+            if result.kind == "restored":
+                self.restored = {**self.restored, result.of: result.stack}
         if restored.sentences:
             self.tell(" ".join(restored.sentences))

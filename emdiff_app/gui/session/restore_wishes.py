@@ -1,21 +1,27 @@
 """Wishes about restoring."""
 
+from emdiff_app.errors import EMDiffError
 from emdiff_app.gui.restoration import RestoreTask
 
-from .state import State
+from .model_wishes import ModelWishes
 
 __all__ = ["RestoreWishes"]
 
 
-class RestoreWishes(State):
+class RestoreWishes(ModelWishes):
     def restore(self) -> None:
         image, prior = self.image(self.to_restore), self.prior
         if image is None or prior is None:
             lacking = "image to restore" if image is None else "prior to restore it with"
             self.tell(f"There is no {lacking} yet; nothing was started. Choose one.", "warning")
             return
+        try:
+            form = self.form_now()
+        except EMDiffError as error:
+            self.tell(str(error), "warning")
+            return
         self.message = None
-        self.restoring_job.start(RestoreTask(image, prior, self.form, self.samples, self.device, self.spread))
+        self.restoring_job.start(RestoreTask(image, prior, form, self.samples, self.device, self.spread))
 
     def cancel_restoring(self) -> None:
         self.restoring_job.stop()

@@ -5,12 +5,12 @@ from pathlib import Path
 from emdiff_app import priors
 from emdiff_app.gui import runs
 
-from .state import State
+from .model_wishes import ModelWishes
 
 __all__ = ["ShareWishes"]
 
 
-class ShareWishes(State):
+class ShareWishes(ModelWishes):
     def use_prior(self, path: Path) -> None:
         self.prior = path
 
@@ -27,7 +27,7 @@ class ShareWishes(State):
     def command_line(self) -> str:
         """What the window would do now, for a terminal: restore if there is a prior, else learn."""
         image = self.image(self.to_restore)
-        model = runs.keep_model(self.runs_folder, self.form.imaging_model())
+        model = runs.keep_model(self.runs_folder, self.form_now().imaging_model())
         if self.prior and image:
             return runs.restore_line(image, self.prior, model, self.samples)
         return runs.learn_line(self.learn_from, model, self.preset)

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from psygnal import SignalGroupDescriptor
 
 from emdiff_app.gui import runs
-from emdiff_app.gui.host import Host, ImageRef, Message, Offer
+from emdiff_app.gui.host import Host, ImageRef, MaskRef, Message, Offer
 from emdiff_app.gui.jobs import LearningJob, LearningStatus, Mailbox, RestoringJob, RestoringStatus, Tasks
 from emdiff_app.gui.model_form import ModelForm
+from emdiff_app.gui.model_pictures import NoiseFit, PsfPicture
 from emdiff_app.gui.phrases import in_the_window
+from emdiff_app.images import Stack
 from emdiff_app.learning import Preset
 
 __all__ = ["State"]
@@ -27,15 +29,19 @@ class State:
     runs_folder: Path = field(default_factory=runs.default_runs)
     images: tuple[ImageRef, ...] = ()
     ticked: frozenset[str] = frozenset()
+    masks: tuple[MaskRef, ...] = ()
     thumbnails: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)  # of images, by key
     to_restore: str = ""
     form: ModelForm = field(default_factory=ModelForm)
+    noise_fit: NoiseFit | None = None
+    psf: PsfPicture | None = None
     preset: Preset = "quick"
     changes: Mapping[str, Any] = field(default_factory=dict)  # recipe fields that differ from the preset
     device: str = "auto"
     samples: int = 1
     spread: bool = True
     prior: Path | None = None
+    restored: Mapping[str, Stack] = field(default_factory=dict)  # by the key of the image
     learning: LearningStatus = field(default_factory=LearningStatus)
     restoring: RestoringStatus = field(default_factory=RestoringStatus)
     message: Message | None = None
@@ -58,9 +64,9 @@ class State:
 
     def tell(self, text: str, level: str = "info", details: str = "", offers: tuple[Offer, ...] = ()) -> None:
         """Say what happened, whether anything is lost, and what to do."""
-        self.message = Message(text, level, offers, details)
+        self.message = Message(in_the_window(text), level, offers, details)
 
     def task(self, words: str, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
         """Something short off the window's thread; `done` is called on it."""
         self.working = f"{words}..."
-        self.tasks.run(work, done, lambda failure: self.tell(in_the_window(failure), "error"))
+        self.tasks.run(work, done, lambda failure: self.tell(failure, "error"))

@@ -1,0 +1,192 @@
+"""The blur: of a microscope, from the image of a bead, Gaussian, or by motion; with a picture of it."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QHBoxLayout, QVBoxLayout, QWidget
+
+from emdiff_app.gui.model_form import Blur
+from emdiff_app.gui.session import Session
+
+from .images import KINDS
+from .section import button, form, line, named, number, text
+
+if TYPE_CHECKING:
+    from emdiff_app.gui.psf_view import PsfView
+
+__all__ = ["BlurFields"]
+
+TITLES = {
+    "microscope": "From microscope",
+    "image": "PSF image...",
+    "gaussian": "Gaussian",
+    "motion": "Motion",
+}
+UNITS = {"um": "um", "px": "pixels"}
+
+
+class BlurFields(QWidget):
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+        self._showing = True
+        self.on = named(QCheckBox("Blur"), "Blur", "The optics, the focus or a motion smeared the image.")
+        self.kind = named(QComboBox(), "Kind of blur")
+        for kind, title in TITLES.items():
+            self.kind.addItem(title, kind)
+        self._numbers()
+        self.file = button(
+            "Choose...", self._choose, "The image of a bead, or a computed PSF.", "Choose the PSF image"
+        )
+        self.path = text(name="PSF image")
+        chosen = QWidget()
+        chosen.setLayout(line(self.file, self.path, stretch=False))
+        chosen.layout().setContentsMargins(0, 0, 0, 0)
+        self.look = button("Show PSF", self._look, "A picture of the blur and the cross-section through it.")
+        self.look.setCheckable(True)
+        self.view: PsfView | None = None
+        self.fields, self.rows = form(
+            ("Width", _beside(self.width, self.unit)),
+            ("Numerical aperture", self.na),
+            ("Emission wavelength", self.wavelength),
+            ("Refractive index", self.index),
+            ("PSF", chosen),
+            ("Length", _beside(self.length, self.length_unit)),
+            ("Direction", self.angle),
+        )
+        self.of_kind = {
+            "gaussian": (self.width.parentWidget(),),
+            "microscope": (self.na, self.wavelength, self.index),
+            "image": (chosen,),
+            "motion": (self.length.parentWidget(), self.angle),
+        }
+        self.column = QVBoxLayout(self)
+        self.column.setContentsMargins(0, 0, 0, 0)
+        self.column.addLayout(line(self.on, self.kind, self.look))
+        self.column.addWidget(self.fields)
+        self._fill(Blur())
+        self.on.toggled.connect(self._typed)
+        for box in (self.kind, self.unit, self.length_unit):
+            box.currentIndexChanged.connect(self._typed)
+        self._draw = QTimer(self, interval=300, singleShot=True)  # not at every key
+        self._draw.timeout.connect(session.look_at_psf)
+        session.events.form.connect(self._show)
+        session.events.psf.connect(self._show_psf)
+        self._show()
+
+    def _numbers(self) -> None:
+        typed = self._typed
+        self.width = number("Width of the blur", (0.001, 1000), 3, "", "Full width at half maximum.", typed)
+        self.unit = _units("Unit of the width")
+        self.na = number("Numerical aperture", (0.05, 1.7), 2, "", "As printed on the objective.", typed)
+        self.wavelength = number(
+            "Emission wavelength", (101, 2999), 0, " nm", "Of the light recorded.", typed
+        )
+        self.index = number(
+            "Refractive index", (1, 2.5), 3, "", "Of the immersion: oil 1.515, water 1.33, air 1.", typed
+        )
+        self.length = number("Length of the motion", (0.001, 2000), 2, "", "How far the image moved.", typed)
+        self.length_unit = _units("Unit of the length")
+        self.angle = number(
+            "Direction of the motion",
+            (-180, 180),
+            0,
+            " degrees",
+            "0 is along the rows; upwards is positive.",
+            typed,
+        )
+
+    def _choose(self) -> None:
+        for path in self.session.host.ask_files("Choose a PSF image", KINDS)[:1]:
+            self._set(replace(self._said(), kind="image", path=str(Path(path).absolute())))
+
+    def _typed(self) -> None:
+        if not self._showing:
+            self._set(self._said() if self.on.isChecked() else None)
+
+    def _set(self, blur: Blur | None) -> None:
+        self.session.form = replace(self.session.form, blur=blur)
+
+    def _said(self) -> Blur:
+        """What the fields say, even while the blur is off: it is not forgotten."""
+        kind = self.kind.currentData()
+        return Blur(
+            kind,
+            self.width.value(),
+            (self.length_unit if kind == "motion" else self.unit).currentData(),
+            self.na.value(),
+            self.wavelength.value(),
+            self.index.value(),
+            self.path.toolTip(),
+            self.length.value(),
+            self.angle.value(),
+        )
+
+    def _show(self) -> None:
+        blur = self.session.form.blur
+        self._showing = True
+        if blur is not None:
+            self._fill(blur)
+        self.on.setChecked(blur is not None)
+        self._showing = False
+        self.kind.setVisible(blur is not None)
+        self.look.setVisible(blur is not None)
+        self.fields.setVisible(blur is not None)
+        for kind, controls in self.of_kind.items():
+            for control in controls:
+                self.rows.setRowVisible(control, kind == self.kind.currentData())
+        self._look()
+
+    def _fill(self, blur: Blur) -> None:
+        self.kind.setCurrentIndex(self.kind.findData(blur.kind))
+        unit = self.length_unit if blur.kind == "motion" else self.unit
+        unit.setCurrentIndex(unit.findData(blur.unit))
+        numbers: list[tuple[QDoubleSpinBox, float]] = [
+            (self.width, blur.width),
+            (self.na, blur.na),
+            (self.wavelength, blur.wavelength_nm),
+            (self.index, blur.index),
+            (self.length, blur.length),
+            (self.angle, blur.angle_deg),
+        ]
+        for box, value in numbers:
+            box.setValue(value)
+        self.path.setText(Path(blur.path).name if blur.path else "none chosen yet")
+        self.path.setToolTip(blur.path)
+
+    def _look(self) -> None:
+        wanted = self.look.isChecked() and self.session.form.blur is not None
+        if wanted:
+            self._draw.start()
+        self._show_psf()
+
+    def _show_psf(self) -> None:
+        psf = self.session.psf
+        shown = psf is not None and self.look.isChecked() and self.session.form.blur is not None
+        if shown and self.view is None:
+            from emdiff_app.gui.psf_view import PsfView  # plots are loaded when one is looked at
+
+            self.view = PsfView()
+            self.column.addWidget(self.view)
+        if self.view is not None:
+            self.view.setVisible(shown)
+            if shown and psf is not None:
+                self.view.show_psf(psf)
+
+
+def _units(name: str) -> QComboBox:
+    box = named(QComboBox(), name, "um needs the pixel size of the images.")
+    for unit, title in UNITS.items():
+        box.addItem(title, unit)
+    return box
+
+
+def _beside(value: QWidget, unit: QWidget) -> QWidget:
+    both = QWidget()
+    row = QHBoxLayout(both)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.addWidget(value, 1)
+    row.addWidget(unit)
+    return both
