@@ -11,22 +11,34 @@ import platformdirs
 import torch
 from numpy.typing import NDArray
 
-from emdiff_app.diffusion import LearnedPrior, Trainer
+from emdiff_app.diffusion import Batch, LearnedPrior, Trainer
+from emdiff_app.diffusion.anchors import Denoising
 from emdiff_app.errors import EMDiffError
 from emdiff_app.images import IntensityScale
-from emdiff_app.physics import GaussianNoise, ImagingModel
+from emdiff_app.physics import GaussianNoise, ImagingModel, NoiseParameters
 from emdiff_app.priors import Card, read_prior, write_prior
 
 __all__ = ["clean_prior"]
 
 BATCH = 32
+CAMERA = 0.5
+"""The share of the crops that get noise maps, where the prior shall know them."""
 
 
 def clean_prior(
-    name: str, images: NDArray[Any], *, size: str, steps: int, say: Callable[[str], None]
+    name: str,
+    images: NDArray[Any],
+    *,
+    size: str,
+    steps: int,
+    say: Callable[[str], None],
+    noise: NoiseParameters | None = None,
 ) -> LearnedPrior:
-    """The prior for exactly these images, size and steps: read where it was trained before."""
-    content = hashlib.sha256(images.tobytes() + f"{size} {steps}".encode()).hexdigest()[:12]
+    """The prior for exactly these images, size and steps: read where it was trained before.
+
+    With `noise` it learns the noise maps of such a camera as well.
+    """
+    content = hashlib.sha256(images.tobytes() + f"{size} {steps} {noise}".encode()).hexdigest()[:12]
     folder = Path(platformdirs.user_cache_dir("emdiff")) / "bench"
     path = folder / f"{name}-{content}.emprior"
     if path.exists():
@@ -36,7 +48,7 @@ def clean_prior(
             say(f"Training anew: {error}")
     folder.mkdir(parents=True, exist_ok=True)
     prior = _trained(
-        torch.from_numpy(images), size, steps, lambda step: say(f"{name}: step {step} of {steps}")
+        torch.from_numpy(images), noise, size, steps, lambda step: say(f"{name}: step {step} of {steps}")
     )
     card = Card(
         **_description(prior),
@@ -57,16 +69,20 @@ def _description(prior: LearnedPrior) -> dict[str, Any]:
     }
 
 
-def _trained(images: torch.Tensor, size: str, steps: int, told: Callable[[int], None]) -> LearnedPrior:
+def _trained(
+    images: torch.Tensor, noise: NoiseParameters | None, size: str, steps: int, told: Callable[[int], None]
+) -> LearnedPrior:
     torch.manual_seed(0)
     prior = LearnedPrior(size, images.shape[1], float(images.std()), float(images.mean()))
-    prior = prior.to(memory_format=torch.channels_last)
+    prior.takes_maps = noise is not None
+    term = Denoising(camera=0.0 if noise is None else CAMERA)
     trainer = Trainer(prior, learning_rate=2e-3)
     order = torch.Generator().manual_seed(1)
     for step in range(steps):
         chosen = torch.randint(0, len(images), (BATCH,), generator=order)
         trainer.learning_rate = 2e-3 * min(1.0, 4 * (1 - step / steps))  # down to nothing in the last quarter
-        trainer.step(images[chosen].contiguous(memory_format=torch.channels_last))
+        crops = images[chosen].contiguous(memory_format=torch.channels_last)
+        trainer.step(Batch(crops, noise=noise), term)
         if step % 500 == 499:
             told(step + 1)
     return trainer.average

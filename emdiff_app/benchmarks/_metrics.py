@@ -2,7 +2,7 @@
 
 PSNR and SSIM compare image by image. The sliced Wasserstein distance of patches compares what the crowd
 looks like and needs no downloaded weights: patches are projected on random directions, and sorted values
-compared. LPIPS and FID are computed by their usual libraries where their weights are present.
+compared. LPIPS and FID, which need weights, are in `_perceptual.py`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from emdiff_app.images.score import psnr, ssim
 
-__all__ = ["coverage", "lpips_or_reason", "mean_psnr", "mean_ssim", "sliced_wasserstein"]
+__all__ = ["coverage", "mean_psnr", "mean_ssim", "sliced_wasserstein"]
 
 PATCH = 7
 
@@ -55,21 +55,6 @@ def sliced_wasserstein(made: Tensor, truth: Tensor, directions: int = 128, seed:
     onto = onto / onto.norm(dim=0)
     one, other = ((p[chosen] @ onto).sort(0).values for p in (a, b))
     return float((one - other).abs().mean())
-
-
-def lpips_or_reason(made: Tensor, truth: Tensor) -> float | str:
-    """LPIPS, or in words why not."""
-    try:
-        import lpips
-    except ImportError:
-        return "not measured: install the extra `metrics`"
-    try:
-        network = lpips.LPIPS(net="alex", verbose=False)
-    except Exception as error:  # its weights come from the internet
-        return f"not measured: the weights of LPIPS are not on this computer ({type(error).__name__})"
-    with torch.no_grad():
-        a, b = (2 * images.expand(-1, 3, -1, -1).clamp(0, 1) - 1 for images in (made, truth))
-        return float(network(a, b).mean())
 
 
 def _patches(images: Tensor) -> Tensor:

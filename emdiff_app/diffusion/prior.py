@@ -33,6 +33,8 @@ class Prior(Denoiser, abc.ABC):
 
     channels: int
     sigma_data: float
+    takes_maps: bool = False
+    """Whether it has learned noise of uneven strength, so that a camera's noise map may be told to it."""
 
     def __init__(self, channels: int, sigma_data: float) -> None:
         super().__init__()

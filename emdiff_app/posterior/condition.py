@@ -1,7 +1,7 @@
 """Bringing the data in: the Gaussian conditional around an estimate, for any covariance.
 
-`x = x0 + C A^T (Sigma + A C A^T)^-1 (y - A x0)` with `Cov[x | x_t] = C`. The system is solved by conjugate
-gradients with numbers of its own for each image; C is anything that can be applied to an image.
+`x = x0 + C A^T (Sigma + A C A^T)^-1 (y - A x0)` with `Cov[x | x_t] = C`. C is anything that can be applied to an
+image; the system is solved with numbers of its own for each image, by conjugate gradients where C is symmetric.
 """
 
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from emdiff_app.physics import Imaging
 from emdiff_app.physics.inverting.conjugate_gradients import Normal, conjugate_gradients
 
 from .covariance import Covariance
+from .minimal_residual import minimal_residual
 from .steps import OwnNoise
 
 __all__ = ["condition", "draw", "observed", "variance"]
@@ -39,8 +40,10 @@ def variance(imaging: Imaging, estimate: Tensor, y: Tensor) -> Tensor:
 def condition(
     imaging: Imaging, y: Tensor, estimate: Tensor, covary: Callable[[Tensor], Tensor], *, iterations: int
 ) -> Tensor:
-    """`E[x | x_t, y]` where `E[x | x_t]` is `estimate`: the equation above."""
-    return _solved(imaging, y, estimate, covary, variance(imaging, estimate, y), iterations)
+    """`E[x | x_t, y]` where `E[x | x_t]` is `estimate`: the equation above, for a C that need not be symmetric."""
+    system, gap = _posed(imaging, y, estimate, covary, variance(imaging, estimate, y))
+    u = system.weight * minimal_residual(system, system.weight * gap, iterations=iterations)
+    return estimate + covary(imaging.adjoint(u))
 
 
 def draw(
@@ -53,22 +56,18 @@ def draw(
     v = variance(imaging, estimate, y)
     around = estimate + covariance.draw(estimate, noise)
     recorded = y + v.sqrt() * noise.white(y)
-    return _solved(imaging, recorded, around, covariance.apply, v, iterations)
+    system, gap = _posed(imaging, recorded, around, covariance.apply, v)
+    u = conjugate_gradients(system, gap, tol=TOLERANCE, max_iter=iterations)
+    return around + covariance.apply(imaging.adjoint(u))
 
 
-def _solved(
-    imaging: Imaging,
-    y: Tensor,
-    around: Tensor,
-    covary: Callable[[Tensor], Tensor],
-    v: Tensor,
-    iterations: int,
-) -> Tensor:
+def _posed(
+    imaging: Imaging, y: Tensor, around: Tensor, covary: Callable[[Tensor], Tensor], v: Tensor
+) -> tuple["_System", Tensor]:
+    """The system to solve, and what the data say beyond `around`."""
     seen = observed(imaging, y)
     gap = torch.where(seen, y - imaging.apply(around), 0.0)
-    system = _System(imaging, covary, torch.where(seen, v.rsqrt(), 0.0))
-    u = conjugate_gradients(system, gap, tol=TOLERANCE, max_iter=iterations)
-    return around + covary(imaging.adjoint(u))
+    return _System(imaging, covary, torch.where(seen, v.rsqrt(), 0.0)), gap
 
 
 class _System(Normal):

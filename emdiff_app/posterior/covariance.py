@@ -82,7 +82,12 @@ _measured: WeakKeyDictionary[Prior, tuple[int, Measured]] = WeakKeyDictionary()
 
 
 def uncertainty_of(prior: Prior) -> Uncertainty:
-    """In closed form where there is one, else measured, again whenever the weights have changed."""
+    """In closed form where there is one, else measured, again whenever the weights have changed.
+
+    A prior that only evaluates another one piece by piece (its `inner`) is as unsure as that one.
+    """
+    whole: Prior | None = getattr(prior, "inner", None)
+    prior = prior if whole is None else whole
     if isinstance(prior, GaussianPrior):
         return _Exact(prior)
     changes = sum(0 if p.is_inference() else p._version for p in prior.parameters())

@@ -22,23 +22,18 @@ from .guard import Guard, Report
 from .registry import OnStep, register
 from .steps import OwnNoise, renoise
 
-__all__ = ["fits", "sample", "takes_maps"]
+__all__ = ["fits", "sample"]
 
 SMALLEST = 0.02
 """The last level, in standard deviations of clean images."""
 BEND = 3.0
 
 
-def takes_maps(prior: Prior) -> bool:
-    """Whether the prior was trained with noise maps; it says so by an attribute of this name."""
-    return bool(getattr(prior, "takes_maps", False))
-
-
 def fits(imaging: Imaging, prior: Prior | None = None) -> bool:
     """Whether noise is all that happened, and of a kind that the prior (if given) can be told."""
     if not _nothing(imaging.operator):
         return False
-    return prior is None or takes_maps(prior) or not _depends(imaging)
+    return prior is None or prior.takes_maps or not _depends(imaging)
 
 
 @register(

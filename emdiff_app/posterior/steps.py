@@ -12,13 +12,19 @@ __all__ = ["OwnNoise", "ancestral", "levels", "multistep", "renoise"]
 
 
 class OwnNoise:
-    """A stream of random numbers for each image, so that no image depends on its batch."""
+    """A stream of random numbers for each image, so that no image depends on its batch.
+
+    A generator that itself has a method `white` knows where in a larger image the batch lies, and is asked.
+    """
 
     def __init__(self, generator: torch.Generator, count: int) -> None:
-        self.streams = [next_generator(generator) for _ in range(count)]
+        self.placed: Callable[[Tensor], Tensor] | None = getattr(generator, "white", None)
+        self.streams = [] if self.placed else [next_generator(generator) for _ in range(count)]
 
     def white(self, like: Tensor) -> Tensor:
         """`n ~ N(0, 1)` in the shape of `like`."""
+        if self.placed:
+            return self.placed(like)
         drawn = [
             torch.randn(like.shape[1:], generator=own, dtype=like.dtype, device=own.device)
             for own in self.streams

@@ -76,6 +76,7 @@ class Card(BaseModel):
     channels: int = Field(ge=1, le=64)
     sigma_data: float = Field(gt=1e-12, lt=1e12)
     mean: float = Field(gt=-1e12, lt=1e12)
+    takes_maps: bool = Field(default=False, description="Whether it was trained with noise maps.")
     scale: IntensityScale
     axes: str = Field(default="YX", pattern="^[TCZYXS]{1,6}$")
     pixel_size_um: dict[Axis, Length] = Field(default_factory=dict)

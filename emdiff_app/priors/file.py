@@ -56,6 +56,7 @@ def write_prior(path: Path, prior: LearnedPrior, card: Card, *, preview: Preview
         "channels": prior.channels,
         "sigma_data": prior.sigma_data,
         "mean": prior.mean,
+        "takes_maps": prior.takes_maps,
         "written": datetime.now(UTC).date().isoformat(),
         "versions": {
             "emdiff": __version__,

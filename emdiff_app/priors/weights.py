@@ -86,6 +86,7 @@ def _filled(card: Card, arguments: UNetArguments, weights: dict[str, NDArray[Any
     with torch.random.fork_rng(devices=[]):  # the start that is thrown away must not use up random numbers
         prior = build(arguments, card.sigma_data, card.mean, card.size)
     prior.network.load_state_dict({name: torch.from_numpy(w.copy()) for name, w in weights.items()})
+    prior.takes_maps = card.takes_maps
     return prior.eval().requires_grad_(False)
 
 

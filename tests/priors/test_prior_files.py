@@ -57,6 +57,21 @@ def test_slices_and_the_variance_come_back_too(tmp_path):
         torch.testing.assert_close(found, wanted)
 
 
+@pytest.mark.parametrize("maps", [True, False])
+def test_whether_it_knows_noise_maps_comes_back_and_goes_along_when_exported(maps, tmp_path):
+    prior = make_prior()
+    prior.takes_maps = maps
+    write_prior(tmp_path / "a.emprior", prior, make_card(prior))
+    export_prior(tmp_path / "a.emprior", tmp_path / "b.emprior", name="Passed on")
+    assert [read_prior(tmp_path / name)[0].takes_maps for name in ("a.emprior", "b.emprior")] == [maps, maps]
+
+
+def test_a_file_that_does_not_say_so_knows_no_noise_maps(file, tmp_path):
+    older = tmp_path / "older.emprior"
+    older.write_bytes(put_together(with_card(taken_apart(file), takes_maps=None)))
+    assert read_prior(older)[0].takes_maps is False
+
+
 def test_reading_a_prior_uses_up_no_random_numbers(file):
     torch.manual_seed(3)
     wanted = torch.rand(2)

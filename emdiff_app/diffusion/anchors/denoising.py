@@ -17,8 +17,9 @@ __all__ = ["Denoising"]
 class Denoising:
     """The plain training of a diffusion model.
 
-    A share `camera` of the images gets noise as the camera makes it, `s_i = t sqrt(Var[y | x]_i)`, a map that
-    the denoiser is told: so that a recorded image is itself a state that reverse diffusion can start from.
+    A share `camera` of the images gets noise of uneven strength as a camera makes it, `s_i = t sqrt(Var[y | x']_i)`,
+    a map that the denoiser is told: so that a recorded image is itself a state that reverse diffusion can start
+    from. x' is another image of the batch, turned about: from a map of x itself the network would read x off.
     """
 
     camera: float = 0.0
@@ -37,7 +38,8 @@ class Denoising:
         """The noise map of each image, of mean square one; flat for those that get white noise."""
         if batch.noise is None:
             raise ValueError("camera-shaped noise needs to know the noise")
-        variance = batch.noise.variance(x) + torch.zeros_like(x)
+        other = x.roll(1, 0).flip((-2, -1))
+        variance = batch.noise.variance(other) + torch.zeros_like(x)
         least = 1e-6 * variance.mean((1, 2, 3), keepdim=True)
         shape = (variance.clamp_min(0) + least).sqrt()
         shape = shape / shape.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(1e-12)

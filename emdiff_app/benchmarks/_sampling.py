@@ -1,0 +1,129 @@
+"""One sampler on one problem: held-out images, what was recorded of them, and what it made of that."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from emdiff_app import posterior
+from emdiff_app.diffusion import Prior
+from emdiff_app.physics import Imaging, ImagingModel
+
+from . import _perceptual
+from ._counting import counted
+from ._metrics import coverage, mean_psnr, mean_ssim, sliced_wasserstein
+
+__all__ = ["CAMERA", "MARGIN", "Outcome", "Problem", "measured", "problems_for"]
+
+MARGIN = 8
+"""Pixels of truth beyond the border of what is recorded."""
+BLUR: dict[str, Any] = {"kind": "blur", "psf": {"kind": "gaussian", "fwhm_px": 3.5}}
+MISSING: dict[str, Any] = {"kind": "mask", "missing": 0.6, "seed": 1}
+CAMERA: dict[str, Any] = {"kind": "poisson-gaussian", "offset": 0, "gain": 0.05, "read_noise": 0.02}
+WHITE: dict[str, Any] = {"kind": "gaussian", "sigma": 0.1}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Held-out images, how they were corrupted, and what was recorded."""
+
+    name: str
+    imaging: Imaging
+    truth: Tensor
+    recorded: Tensor
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one sampler did on one problem. PSNR and SSIM of `one` sample are means over all samples.
+
+    Evaluations, gradients and seconds are for one sample of one image. LPIPS and FID are of single samples,
+    and words where they were not measured.
+    """
+
+    sampler: str
+    chosen: str
+    one: float
+    one_ssim: float
+    mean: float
+    mean_ssim: float
+    patches: float
+    chi2: float
+    covered: float
+    evaluations: int
+    gradients: int
+    seconds: float
+    lpips: float | str = ""
+    fid: float | str = ""
+
+
+def problems_for(truth: Tensor) -> list[Problem]:
+    """The three corruptions: noise alone (a camera's for grey images), blur and noise, pixels that are missing."""
+    models: dict[str, dict[str, Any]] = {
+        "noise": {"noise": CAMERA if truth.shape[1] == 1 else WHITE},
+        "blur": {"operator": [BLUR], "noise": {"kind": "gaussian", "sigma": 0.02}},
+        "missing": {"operator": [MISSING], "noise": {"kind": "gaussian", "sigma": 0.01}},
+    }
+    return [_problem(name, ImagingModel.model_validate(model), truth) for name, model in models.items()]
+
+
+def _problem(name: str, model: ImagingModel, whole: Tensor) -> Problem:
+    """Record the middle of `whole`, so that what lies beyond its border is real."""
+    field = tuple(n - 2 * MARGIN for n in whole.shape[2:])
+    imaging = model.bind(field)
+    start = [(n - d) // 2 for n, d in zip(whole.shape[2:], imaging.domain, strict=True)]
+    x = whole
+    for axis, (first, length) in enumerate(zip(start, imaging.domain, strict=True), 2):
+        x = x.narrow(axis, first, length)
+    return Problem(name, imaging, imaging.crop(x), imaging.simulate(x, 3))
+
+
+def measured(
+    prior: Prior,
+    problem: Problem,
+    sampler: str,
+    samples: int,
+    *,
+    options: Mapping[str, Any] | None = None,
+    weights: Path | None = None,
+) -> Outcome:
+    """All samples of all images in one batch, timed. `options` are for the sampler, and go into its name."""
+    method = posterior.get(sampler)
+    options, told = dict(options or {}), posterior.Report()
+    y = problem.recorded.repeat(samples, 1, 1, 1)
+    with counted(prior) as count:
+        began = time.perf_counter()
+        x = method.sample(
+            prior,
+            problem.imaging,
+            y,
+            **{"steps": method.steps, **options},
+            generator=torch.Generator().manual_seed(7),
+            report=told,
+        )
+        seconds = (time.perf_counter() - began) / len(y)
+    cropped, truth = problem.imaging.crop(x), problem.truth
+    draws = cropped.reshape(samples, -1, *cropped.shape[1:])
+    each = truth.repeat(samples, 1, 1, 1)
+    return Outcome(
+        sampler=", ".join([sampler, *(f"{name} {value}" for name, value in options.items())]),
+        chosen=told.method or sampler,
+        one=mean_psnr(cropped, each),
+        one_ssim=mean_ssim(cropped, each),
+        mean=mean_psnr(draws.mean(0), truth),
+        mean_ssim=mean_ssim(draws.mean(0), truth),
+        patches=sliced_wasserstein(draws[0], truth),
+        chi2=float(problem.imaging.chi2(y, x).mean()),
+        covered=coverage(draws, truth) if samples > 1 else float("nan"),
+        evaluations=count.evaluations,
+        gradients=count.gradients,
+        seconds=seconds,
+        lpips=_perceptual.lpips(cropped, each, weights),
+        fid=_perceptual.fid(cropped, truth, weights),
+    )
