@@ -38,7 +38,7 @@ class RestoreTask:
             self.prior,
             # Without a noise of one's own, the prior's own imaging model is the best guess.
             self.form.imaging_model() if self.form.noise else None,
-            samples=self.samples,
+            samples=self.samples if self.samples > 1 else None,  # None: the clean estimate
             device=self.device,
             on_progress=on_progress,
             should_stop=should_stop,

@@ -1,18 +1,61 @@
-"""Whole stacks: a prior, an imaging model and a stack in; a clean estimate and its spread out."""
+"""Whole stacks: a prior, an imaging model and a stack in; a clean estimate, its spread and samples out."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .batch import Outcome, Source, find_sources, restore_each
 from .job import Cancelled, RestoreProgress
+from .words import WORDS, checked_words
 
 if TYPE_CHECKING:
+    from .engine import Settings
+    from .intensities import INTENSITIES
     from .restorer import Restoration, restore
+    from .task import KnownPrior, Task, known_prior, prepare
+    from .tiling import Tiled
+    from .writing import Target, Written, write_restoration
 
-__all__ = ["Cancelled", "Restoration", "RestoreProgress", "restore"]
+# Found on first use: these need torch.
+_HOME = {
+    "INTENSITIES": "intensities",
+    "KnownPrior": "task",
+    "Restoration": "restorer",
+    "Settings": "engine",
+    "Target": "writing",
+    "Task": "task",
+    "Tiled": "tiling",
+    "Written": "writing",
+    "known_prior": "task",
+    "prepare": "task",
+    "restore": "restorer",
+    "write_restoration": "writing",
+}
+
+__all__ = [
+    "INTENSITIES",
+    "WORDS",
+    "Cancelled",
+    "KnownPrior",
+    "Outcome",
+    "Restoration",
+    "RestoreProgress",
+    "Settings",
+    "Source",
+    "Target",
+    "Task",
+    "Tiled",
+    "Written",
+    "checked_words",
+    "find_sources",
+    "known_prior",
+    "prepare",
+    "restore",
+    "restore_each",
+    "write_restoration",
+]
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("Restoration", "restore"):
-        from . import restorer as module
-
-        return getattr(module, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -1,153 +1,146 @@
-"""`restore`: posterior samples of every plane of a stack, and what is made of them."""
+"""`restore`: a stack, a prior and an imaging model in; images in memory out."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
-from emdiff_app import posterior
-from emdiff_app.diffusion import LearnedPrior
-from emdiff_app.diffusion.device import device_for
-from emdiff_app.errors import EMDiffError
-from emdiff_app.images import Stack, stack_from_array
+from emdiff_app.diffusion import Prior
+from emdiff_app.images import Stack, open_stack, stack_from_array
+from emdiff_app.images.arrays import ArrayReader
 from emdiff_app.physics import ImagingModel
-from emdiff_app.physics.checking import Agreement, agreement
-from emdiff_app.priors import Card, read_prior
+from emdiff_app.physics.checking import Agreement
 
-from .job import Cancelled, RestoreProgress
+from .engine import Settings
+from .job import RestoreProgress, Watch
+from .task import KnownPrior, known_prior, prepare, sentences_of
+from .words import SUFFIXES, checked_words
 
 __all__ = ["Restoration", "restore"]
 
 
 @dataclass(frozen=True)
 class Restoration:
-    """The mean of the samples, their standard deviation (with two or more), and what there is to say."""
+    """What came of a stack: its results by their words, how they fit the data, and what there is to say.
 
-    mean: Stack
-    spread: Stack | None
+    `facts` is all that decided the result, as it is written into files.
+    """
+
+    results: Mapping[str, Stack]
     agreement: Agreement
+    sentences: tuple[str, ...]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def mean(self) -> Stack:
+        """The clean estimate: the posterior mean (of one sample, the sample itself)."""
+        return self.results["mean"]
+
+    @property
+    def spread(self) -> Stack | None:
+        """The posterior standard deviation of every pixel."""
+        return self.results.get("spread")
+
+    @property
+    def prior_alone(self) -> Stack | None:
+        """The share of every pixel's variance that the data did not determine, from 0 to 1."""
+        return self.results.get("prior-alone")
+
+    @property
+    def samples(self) -> tuple[Stack, ...]:
+        """The samples that were kept, each a possible clean image."""
+        return tuple(made for name, made in self.results.items() if name.startswith("sample"))
 
     @property
     def chi2(self) -> float:
         """The mean square of the whitened residuals of the samples: about 1."""
         return self.agreement.chi2
 
-    @property
-    def sentences(self) -> tuple[str, ...]:
-        """What the user should know."""
-        return (self.agreement.verdict,)
-
 
 def restore(
-    stack: Stack,
-    prior: Path,
-    model: ImagingModel | None = None,
+    image: Any,
+    prior: str | Path | Prior | KnownPrior,
+    imaging_model: ImagingModel | Mapping[str, Any] | str | Path | None = None,
     *,
-    samples: int = 1,
-    steps: int = 24,
+    samples: int | None = None,
+    write: tuple[str, ...] | None = None,
     sampler: str = "auto",
+    steps: int | None = None,
     seed: int = 0,
+    turns: bool = False,
+    intensities: str = "prior",
+    axes: str | None = None,
     device: str = "auto",
+    memory_gb: float | None = None,
+    tile: int | None = None,
     on_progress: Callable[[RestoreProgress], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Restoration:
-    """Restore `stack` with the prior in the file `prior`; the imaging model is the prior's own by default."""
-    learned, card = read_prior(prior)
-    channels = stack.sizes.get("S", 1)
-    if channels != card.channels:
-        raise EMDiffError(
-            f"The prior has learned images of {card.channels} channel(s) and {stack.name or 'this stack'} has "
-            f"{channels}; nothing was restored. Choose one channel, or a prior for such images."
-        )
-    work = _Work(
-        learned.to(device_for(device)), card, model or card.model, stack, sampler, steps, samples, should_stop
+    """Restore an image: a Stack, an array (with `axes`, such as "ZYX") or a path.
+
+    `prior` is a file (or a prior in memory); `imaging_model` says how the image was recorded, as the prior's own
+    images by default. `samples` None gives the clean estimate in the quickest right way, 1 a single sample, more
+    their mean. `write` names the results: mean, spread, sample, samples, prior-alone. The same seed gives the same
+    samples, whatever the tiles. `memory_gb` bounds what images and tiles take.
+    """
+    words = write or (("mean",) if samples == 1 else ("mean", "spread"))
+    settings = Settings(
+        words=checked_words(words),
+        samples=samples,
+        sampler=sampler,
+        steps=steps,
+        seed=seed,
+        turns=turns,
+        memory=None if memory_gb is None else memory_gb * 2**30,
+        tile=tile,
     )
-    planes = list(stack.plane_indices())
-    mean = np.empty(stack.shape, np.float32)
-    spread = np.empty(stack.shape, np.float32) if samples > 1 else None
-    agreements: list[Agreement] = []
-    for number, index in enumerate(planes):
-
-        def told(step: int, total: int, at: int = number) -> None:
-            on_progress(RestoreProgress(at, len(planes), step, total))
-
-        mean[index], deviation, fits = work.plane(index, _seed(seed, number), told)
-        if spread is not None:
-            spread[index] = deviation
-        agreements += fits
-    on_progress(RestoreProgress(len(planes), len(planes), 0, 1))
-    return Restoration(
-        _like(stack, mean, "restored"),
-        None if spread is None else _like(stack, spread, "uncertainty"),
-        Agreement.of_all(agreements),
+    stack = _stack(image, axes)
+    task = prepare(
+        stack,
+        known_prior(prior, device),
+        _model(imaging_model),
+        settings,
+        intensities=intensities,
+        device=device,
     )
+    engine = task.engine
+    arrays = {name: np.empty(engine.shape, np.float32) for name in engine.names}
+    watch = Watch(_planes(engine.shape, stack), on_progress, should_stop)
+    fits: list[Agreement] = []
+    unstable = 0
+    for unit in engine.units():
+        made = engine.restore(unit, watch)
+        for name, planes in made.planes.items():
+            for index, plane in zip(unit.planes, planes, strict=True):
+                arrays[name][index] = plane
+        fits += made.fits
+        unstable += made.unstable
+    watch.end()
+    results = {
+        name: task.result_stack(ArrayReader(array, stack.axes), _word(name)) for name, array in arrays.items()
+    }
+    return Restoration(results, Agreement.of_all(fits), sentences_of(task, fits, unstable), task.facts)
 
 
-@dataclass
-class _Work:
-    """One stack, one prior: what stays the same from plane to plane."""
-
-    prior: LearnedPrior
-    card: Card
-    model: ImagingModel
-    stack: Stack
-    sampler: str
-    steps: int
-    samples: int
-    should_stop: Callable[[], bool]
-
-    def plane(
-        self, index: tuple[int, ...], generator: torch.Generator, told: Callable[[int, int], None]
-    ) -> tuple[NDArray[Any], NDArray[Any], list[Agreement]]:
-        """The mean, the spread, and how each sample fits the data, of one plane in recorded units."""
-        recorded = self.stack.plane(index)
-        if not np.isfinite(recorded).all():
-            raise EMDiffError(
-                f"{self.stack.name}, plane {index}: some pixels are not finite (NaN); repair them."
-            )
-        colours = np.moveaxis(recorded, -1, 0) if recorded.ndim == 3 else recorded[None]
-        y = torch.from_numpy(self.card.scale.forward(colours.astype(np.float32)))[None]
-        y = y.to(next(self.prior.parameters()).device)
-        imaging = self.model.bind(
-            tuple(y.shape[2:]), pixel_size=self.stack.pixel_size, scale=self.card.scale, device=y.device
-        )
-        draws, fits = [], []
-        for sample in range(self.samples):
-
-            def on_step(step: int, steps: int, _: Tensor, done: int = sample) -> None:
-                if self.should_stop():
-                    raise Cancelled
-                told(done * steps + step, self.samples * steps)  # `auto` may take fewer steps
-
-            x = posterior.get(self.sampler).sample(
-                self.prior, imaging, y, steps=self.steps, generator=generator, on_step=on_step
-            )
-            fits.append(agreement(imaging, y, x))
-            draws.append(imaging.crop(x)[0].cpu())
-        stacked = torch.stack(draws)
-        mean = self.card.scale.inverse(_plane(stacked.mean(0)))
-        deviation = self.card.scale.gain * _plane(stacked.std(0, correction=1 if self.samples > 1 else 0))
-        return mean, deviation, fits
+def _planes(shape: tuple[int, ...], stack: Stack) -> int:
+    return int(np.prod(shape[: len(stack.outer_axes)]))
 
 
-def _plane(image: Tensor) -> NDArray[Any]:
-    array: NDArray[Any] = image.numpy()
-    return array[0] if len(array) == 1 else np.moveaxis(array, 0, -1)
+def _word(name: str) -> str:
+    return SUFFIXES.get(name, name)
 
 
-def _like(stack: Stack, array: NDArray[Any], word: str) -> Stack:
-    """A stack of `array` with every word of the input."""
-    name = f"{stack.name} {word}".strip()
-    made = stack_from_array(
-        array, stack.axes, pixel_size=stack.pixel_size, channels=stack.channels, name=name
-    )
-    return made.with_(extras=stack.extras)
+def _stack(image: Any, axes: str | None) -> Stack:
+    if isinstance(image, Stack):
+        return image
+    if isinstance(image, str | Path):
+        return open_stack(image, axes=axes)
+    return stack_from_array(image if hasattr(image, "shape") else np.asarray(image), axes, name="image")
 
 
-def _seed(seed: int, plane: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed * 1_000_003 + plane)
+def _model(model: ImagingModel | Mapping[str, Any] | str | Path | None) -> ImagingModel | None:
+    if model is None or isinstance(model, ImagingModel):
+        return model
+    return ImagingModel.parse(model) if isinstance(model, Mapping) else ImagingModel.read(model)

@@ -34,7 +34,7 @@ def honest(stack, prior, model=None, *, samples, device, on_progress, should_sto
             if should_stop():
                 raise Cancelled
             on_progress(RestoreProgress(plane, planes, step, 4))
-    spread = stack if samples > 1 else None
+    spread = stack if samples else None
     return SimpleNamespace(mean=stack, spread=spread, sentences=("It matches your data.",))
 
 

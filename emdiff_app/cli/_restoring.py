@@ -1,0 +1,225 @@
+"""What `emdiff restore` does with each image, and what it says of them all."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from emdiff_app.errors import EMDiffError
+from emdiff_app.restoring import Outcome, RestoreProgress, Source
+
+from ._output import emit, say
+
+__all__ = ["Choices", "Summary", "Teller", "restorer"]
+
+FORMATS = {"ome-tiff": ".ome.tif", "zarr": ".zarr"}
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The options of one command line."""
+
+    out: Path
+    write: str
+    samples: int | None
+    sampler: str
+    steps: int | None
+    turns: bool
+    intensities: str
+    dtype: str
+    form: str
+    compression: str
+    memory_gb: float | None
+    tile: int | None
+    device: str
+    overrides: Mapping[str, Any]
+    seed: int
+    overwrite: bool
+
+    def ending(self, source: Path) -> str:
+        if self.form:
+            return FORMATS[self.form]
+        return ".zarr" if source.is_dir() else ".ome.tif"
+
+
+def restorer(
+    choices: Choices, prior: Path | None, model: Path | None, method: str, settings: Sequence[str]
+) -> Callable[[Source], Outcome]:
+    """What restores one image; what is wrong with all of them is said before the first."""
+    if choices.dtype not in ("float32", "same"):
+        raise EMDiffError(f"--dtype must be float32 or same, not {choices.dtype!r}; nothing was restored.")
+    if choices.form not in ("", *FORMATS):
+        raise EMDiffError(
+            f"--format must be {' or '.join(FORMATS)}, not {choices.form!r}; nothing was restored."
+        )
+    if method != "prior":
+        from ._without_prior import without_prior
+
+        return without_prior(choices, prior, model, method, settings)
+    if prior is None:
+        raise EMDiffError(
+            "--prior is missing; nothing was restored. Name the prior file, or a method that needs none "
+            "(--method richardson-lucy)."
+        )
+    if settings:
+        raise EMDiffError("--set is for other methods than the prior; nothing was restored. Leave it out.")
+    return _with_prior(choices, prior, model)
+
+
+def _with_prior(choices: Choices, prior: Path, model: Path | None) -> Callable[[Source], Outcome]:
+    from emdiff_app import posterior
+    from emdiff_app.images import open_stack
+    from emdiff_app.physics import ImagingModel
+    from emdiff_app.restoring import (
+        Settings,
+        Target,
+        checked_words,
+        known_prior,
+        prepare,
+        write_restoration,
+    )
+
+    chosen = None if model is None else ImagingModel.read(model)
+    posterior.get(choices.sampler)
+    settings = Settings(
+        words=checked_words(choices.write.split(",")),
+        samples=choices.samples,
+        sampler=choices.sampler,
+        steps=choices.steps,
+        seed=choices.seed,
+        turns=choices.turns,
+        memory=None if choices.memory_gb is None else choices.memory_gb * 2**30,
+        tile=choices.tile,
+    )
+    known = known_prior(prior, choices.device)
+
+    def restore(source: Source) -> Outcome:
+        with open_stack(source.path, **choices.overrides) as stack:
+            for warning in stack.warnings:
+                say(f"{source.path.name}: {warning}")
+            task = prepare(
+                stack, known, chosen, settings, intensities=choices.intensities, device=choices.device
+            )
+            target = Target(choices.out, source.stem, choices.ending(source.path))
+            if not choices.overwrite and target.holds(task):
+                say(f"{source.path.name}: the results are there already.")
+                files = {name: str(path) for name, path in target.files(task).items()}
+                return Outcome(source, "there already", result={"stack": str(source.path), **files})
+            say(f"{source.path.name}: {task.engine.method}, because {task.engine.reason}.")
+            written = write_restoration(
+                task,
+                target,
+                dtype=choices.dtype,
+                compression=choices.compression,
+                overwrite=choices.overwrite,
+                on_progress=Teller(source.path.name),
+                on_resumed=lambda planes: say(
+                    f"{source.path.name}: going on after {planes} finished plane(s)."
+                ),
+            )
+        for sentence in written.sentences:
+            say(f"{source.path.name}: {sentence}")
+        result = {
+            "stack": str(source.path),
+            "chi2": written.agreement.chi2,
+            "method": task.engine.method,
+            "clipped_pixels": sum(written.clipped.values()),
+            **{name: str(path) for name, path in written.files.items()},
+        }
+        return Outcome(source, "restored", result=result)
+
+    return restore
+
+
+class Teller:
+    """Says how far an image is: every second on a terminal, every ten in a log file."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._said = time.monotonic()
+        self._pause = 1.0 if sys.stderr.isatty() else 10.0
+
+    def __call__(self, progress: RestoreProgress) -> None:
+        if time.monotonic() - self._said < self._pause:
+            return
+        self._said = time.monotonic()
+        plane = min(progress.plane + 1, progress.planes)
+        tile = f", tile {progress.tile}/{progress.tiles}" if progress.tiles > 1 else ""
+        say(
+            f"{self.name}: {100 * progress.fraction:.0f} %, plane {plane}/{progress.planes}, "
+            f"step {progress.step}/{progress.steps}{tile}{_left(progress.remaining_s)}"
+        )
+
+
+class Summary:
+    """The outcomes of all images; one table and one exit code in the end."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.outcomes: list[Outcome] = []
+
+    def add(self, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
+        if outcome.state == "failed" and self.count > 1:
+            say(f"{outcome.source.path.name}: {outcome.sentence}")
+
+    def end(self, as_json: bool) -> int:
+        """Print what became of them; 0 where all are restored, 2 where one could not be, 1 by a mistake of ours."""
+        failed = [o for o in self.outcomes if o.state == "failed"]
+        if failed and self.count == 1 and not failed[0].ours:
+            raise EMDiffError(failed[0].sentence)
+        if as_json:
+            emit(
+                {
+                    "restored": [o.result for o in self.outcomes if o.state == "restored"],
+                    "there_already": [o.result for o in self.outcomes if o.state == "there already"],
+                    "failed": [{"stack": str(o.source.path), "error": o.sentence} for o in failed],
+                }
+            )
+        else:
+            self._table()
+        return (1 if any(o.ours for o in failed) else 2) if failed else 0
+
+    def _table(self) -> None:
+        if self.count == 1:
+            for outcome in self.outcomes:
+                typer.echo(_files(outcome) if outcome.result else outcome.sentence)
+            return
+        width = max(len(o.source.path.name) for o in self.outcomes)
+        typer.echo(f"{'image':<{width}}  {'state':<13}  {'chi2':>5}  results")
+        for outcome in self.outcomes:
+            chi2 = (outcome.result or {}).get("chi2")
+            shown = "" if chi2 is None else f"{chi2:.2f}"
+            rest = _files(outcome) if outcome.result else outcome.sentence
+            typer.echo(f"{outcome.source.path.name:<{width}}  {outcome.state:<13}  {shown:>5}  {rest}")
+
+
+def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
+    """`iterations=20` as a name and a value."""
+    found = {}
+    for text in settings:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise EMDiffError(f"--set takes NAME=VALUE, not {text!r}; nothing was restored.")
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found
+
+
+def _files(outcome: Outcome) -> str:
+    paths = [v for k, v in outcome.result.items() if k not in ("stack", "chi2", "method", "clipped_pixels")]
+    return ", ".join(os.fspath(path) for path in paths)
+
+
+def _left(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    return f", {seconds:.0f} s left" if seconds < 90 else f", {seconds / 60:.0f} min left"

@@ -1,0 +1,132 @@
+"""Finished planes on disk: what a restoration that is killed, cancelled or out of disk goes on from.
+
+A folder beside the results: `restoring.json` says what is being restored, `planes.jsonl` which planes are finished
+and how they fit, `plane-000012.npz` holds them. A plane counts when its line is whole.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emdiff_app.errors import StackError
+from emdiff_app.images.atomic import replacing, write_bytes
+from emdiff_app.physics.checking import Agreement
+
+__all__ = ["KeptPlanes", "KeptReader"]
+
+MANIFEST, FINISHED = "restoring.json", "planes.jsonl"
+
+
+class KeptPlanes:
+    """The finished planes of one restoration, which `identity` tells from any other."""
+
+    def __init__(self, folder: Path, identity: Mapping[str, Any]) -> None:
+        self.folder = folder
+        self.fits: list[Agreement] = []
+        self.unstable = 0
+        self._done: set[tuple[int, ...]] = set()
+        self._begin(json.loads(json.dumps(dict(identity), default=str)))
+        for line in self._lines():
+            self._take(line)
+
+    def __len__(self) -> int:
+        return len(self._done)
+
+    def __contains__(self, index: tuple[int, ...]) -> bool:
+        return index in self._done
+
+    def keep(
+        self,
+        indices: tuple[tuple[int, ...], ...],
+        planes: Mapping[str, NDArray[np.float32]],
+        fits: list[Agreement],
+        unstable: bool,
+    ) -> None:
+        """Put the planes of one unit on the disk; from then on they are finished."""
+        for number, index in enumerate(indices):
+            with replacing(self._file(index), overwrite=True) as temporary, temporary.open("wb") as handle:
+                np.savez(handle, **{name: values[number] for name, values in planes.items()})
+        line = {"planes": indices, "fits": [asdict(fit) for fit in fits], "unstable": unstable}
+        with (self.folder / FINISHED).open("a", encoding="utf-8") as handle:
+            handle.write(json.dumps(line) + "\n")
+        self._take(line)
+
+    def read(self, name: str, index: tuple[int, ...]) -> NDArray[np.float32]:
+        """One finished plane."""
+        try:
+            with np.load(self._file(index), allow_pickle=False) as held:
+                plane: NDArray[np.float32] = held[name]
+                return plane
+        except (OSError, ValueError, KeyError) as error:
+            raise StackError(
+                f"{self._file(index)}, a finished plane, cannot be read ({error}); the other planes are kept. Delete "
+                f"{self.folder} and restore again."
+            ) from error
+
+    def remove(self) -> None:
+        """The results are written: nothing here is needed any more."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _begin(self, identity: dict[str, Any]) -> None:
+        """Say what is being restored, or find that it is said already."""
+        self.folder.mkdir(exist_ok=True)
+        if self._read() == identity:
+            return
+        if any(not path.name.startswith(".") for path in self.folder.iterdir()):
+            raise StackError(
+                f"{self.folder} is where finished planes are kept until all are there, and it holds something else; "
+                "nothing was changed. Rename or delete it."
+            )
+        write_bytes(self.folder / MANIFEST, json.dumps(identity, indent=1).encode())
+
+    def _read(self) -> Any:
+        try:
+            return json.loads((self.folder / MANIFEST).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+
+    def _lines(self) -> Iterator[dict[str, Any]]:
+        try:
+            text = (self.folder / FINISHED).read_text(encoding="utf-8")
+        except OSError:
+            return
+        for line in text.split("\n"):
+            try:
+                found = json.loads(line)
+            except ValueError:  # the last one of a process that was killed
+                continue
+            if all(self._file(tuple(index)).is_file() for index in found["planes"]):
+                yield found
+
+    def _take(self, line: Mapping[str, Any]) -> None:
+        self._done |= {tuple(index) for index in line["planes"]}
+        self.fits += [
+            Agreement(fit["pixels"], fit["chi2"], tuple(fit["autocorrelation"])) for fit in line["fits"]
+        ]
+        self.unstable += bool(line["unstable"])
+
+    def _file(self, index: tuple[int, ...]) -> Path:
+        return self.folder / f"plane-{'-'.join(f'{i:05d}' for i in index) or '0'}.npz"
+
+
+@dataclass(frozen=True)
+class KeptReader:
+    """The planes of one result, as a stack reads them."""
+
+    kept: KeptPlanes
+    name: str
+
+    def read(self, index: tuple[int, ...]) -> NDArray[Any]:
+        return self.kept.read(self.name, index)
+
+    def read_region(self, index: tuple[int, ...], rows: slice, columns: slice) -> NDArray[Any]:
+        return self.read(index)[rows, columns]
+
+    def close(self) -> None:
+        """Nothing stays open."""

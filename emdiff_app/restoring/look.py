@@ -1,0 +1,75 @@
+"""One look of the denoiser: where only noise was added, `D(y, m)` is the posterior mean itself.
+
+`y = x + m n` is a state of the diffusion at the level m, so `E[x | y] = D(y, m)`: exact as far as the prior is, in
+one evaluation. Noise that depends on the light has a map, `m^2 = gain x + b`, taken first at the local mean of y and
+then at the estimate, for priors that were trained with such maps.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from emdiff_app.diffusion import GaussianPrior, Prior
+from emdiff_app.diffusion.batch import recorded_variance
+from emdiff_app.physics import Imaging
+from emdiff_app.posterior import from_noise, uncertainty_of
+from emdiff_app.posterior.condition import variance
+
+from .moments import pixel_variance
+
+__all__ = ["TURNS", "depends_on_light", "look", "one_look_is_enough"]
+
+TURNS = tuple((flip, quarters) for flip in (False, True) for quarters in range(4))
+"""An isotropic prior sees an image in eight ways, none of them better than another."""
+
+
+def one_look_is_enough(imaging: Imaging, prior: Prior) -> bool:
+    """Whether the posterior mean is what the denoiser says of the recorded image."""
+    return from_noise.fits(imaging, prior) and imaging.observed is None
+
+
+def depends_on_light(imaging: Imaging) -> bool:
+    return bool((torch.as_tensor(imaging.noise.gain) != 0).any())
+
+
+@torch.no_grad()
+def look(
+    prior: Prior, imaging: Imaging, y: Tensor, *, turns: bool = False, on_step: Callable[[], None]
+) -> tuple[Tensor, Tensor]:
+    """`E[x | y]` and `Var[x | y]`, pixel by pixel. With `turns`, the mean of all eight ways to look."""
+    m: Tensor | float
+    if depends_on_light(imaging):
+        m = recorded_variance(imaging.noise, y, torch.isfinite(y)).sqrt()
+        m = variance(imaging, prior.denoise(y, m), y).sqrt()
+        on_step()
+    else:
+        m = float(torch.as_tensor(imaging.noise.read_noise))
+    mean, spread = _answer(prior, y, m)
+    on_step()
+    if turns:
+        for flip, quarters in TURNS[1:]:
+            level = _turned(m, flip, quarters) if isinstance(m, Tensor) else m
+            turned = prior.denoise(_turned(y, flip, quarters), level)
+            mean = mean + _back(turned, flip, quarters)
+            on_step()
+        mean = mean / len(TURNS)
+    return mean, spread
+
+
+def _answer(prior: Prior, y: Tensor, m: Tensor | float) -> tuple[Tensor, Tensor]:
+    """With the prior's own variance where it has one, else with that which was measured of it."""
+    own = getattr(prior, "inner", prior)
+    if isinstance(own, GaussianPrior) or getattr(own, "variance", False):
+        return prior.denoise_with_variance(y, m)
+    mean = prior.denoise(y, m)
+    return mean, pixel_variance(uncertainty_of(prior).at(mean, m), mean)
+
+
+def _turned(x: Tensor, flip: bool, quarters: int) -> Tensor:
+    return torch.rot90(x.flip(-1) if flip else x, quarters, (-2, -1))
+
+
+def _back(x: Tensor, flip: bool, quarters: int) -> Tensor:
+    x = torch.rot90(x, -quarters, (-2, -1))
+    return x.flip(-1) if flip else x
