@@ -10,7 +10,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-__all__ = ["QT_LIBRARIES", "has_screen", "missing_qt_libraries", "nvidia_gpus"]
+__all__ = ["INSTALL_TORCH", "QT_LIBRARIES", "has_screen", "missing_qt_libraries", "nvidia_gpus"]
+
+INSTALL_TORCH = "python -m pip install --upgrade --force-reinstall torch"
 
 # What Qt's wheels expect from a Linux system, with the Debian package that brings it.
 QT_LIBRARIES = {

@@ -70,7 +70,9 @@ class Worker:
         return 0
 
     def judge(self, number: int) -> None:
-        self.say("scored", round=number, held_out=-1 / number, chi2=1.0, best=True)
+        bell = np.exp(-(np.linspace(-4.875, 4.875, 40) ** 2) / 2) / np.sqrt(2 * np.pi)
+        self.say("scored", round=number, held_out=-1 / number, chi2=1.0, best=True, residuals=bell.tolist())
+        self.say("a kind that this window does not know", more=[1, 2])
         self.previews.mkdir(exist_ok=True)
         crops = np.random.default_rng(number).random((3, 4, 16, 16), dtype=np.float32)
         name = f"round-{number:03d}.npz"

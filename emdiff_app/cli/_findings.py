@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from emdiff_app.system import INSTALL_TORCH
+
 __all__ = [
     "Finding",
     "judge_disk",
@@ -19,7 +21,6 @@ Facts = Mapping[str, Any]
 State = Literal["OK", "note", "problem"]
 
 GB = 1e9
-INSTALL_TORCH = "python -m pip install --upgrade --force-reinstall torch"
 
 
 @dataclass(frozen=True)

@@ -3,17 +3,18 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .dock import Dock, Steps, Views
+    from .dock import Dock, Steps
     from .host import Host, ImageRef, Message, Result
     from .layers_host import LayersHost
     from .session import Session
+    from .views.layouts import Views
 
 __all__ = ["Dock", "Host", "ImageRef", "LayersHost", "Message", "Result", "Session", "Steps", "Views"]
 
 _HOMES = {
     "Dock": "dock",
     "Steps": "dock",
-    "Views": "dock",
+    "Views": "views.layouts",
     "Host": "host",
     "ImageRef": "host",
     "Message": "host",

@@ -1,17 +1,20 @@
-"""The five steps in one scrolling column, and the curves and previews beside or below them."""
+"""The five steps in one scrolling column, and all of it in one widget for a host that gives us one dock."""
+
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
-from qtpy.QtWidgets import QFrame, QScrollArea, QSplitter, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QScrollArea, QSplitter, QVBoxLayout, QWidget
 
 from .drops import dropped_paths
 from .message_bar import MessageBar
-from .panels import ImagesPanel, LearnPanel, ModelPanel, RestorePanel, SharePanel
-from .plots import Plots
-from .previews import Previews
+from .panels import Header, ImagesPanel, LearnPanel, ModelPanel, RestorePanel, SharePanel
 from .session import Session
 
-__all__ = ["Dock", "Steps", "TabbedViews", "Views"]
+if TYPE_CHECKING:
+    from .views.layouts import TabbedViews
+
+__all__ = ["Dock", "Steps"]
 
 POLL_MS = 100
 WIDTH = 380
@@ -23,6 +26,7 @@ class Steps(QWidget):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.session = session
+        self.header = Header(session)
         self.images = ImagesPanel(session)
         self.model = ModelPanel(session)
         self.learn = LearnPanel(session)
@@ -44,6 +48,8 @@ class Steps(QWidget):
         self.messages = MessageBar(session)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(self.header)
         layout.addWidget(self.messages)
         layout.addWidget(self.scroll, 1)
         self.setMinimumWidth(WIDTH - 40)
@@ -51,6 +57,7 @@ class Steps(QWidget):
         self._timer = QTimer(self, interval=POLL_MS)
         self._timer.timeout.connect(session.poll)
         self._timer.start()
+        session.look_for_unfinished()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if dropped_paths(event.mimeData()):
@@ -65,50 +72,27 @@ class Steps(QWidget):
         self._timer.stop()
 
 
-class Views(QSplitter):
-    """Curves and previews side by side, for a wide place."""
-
-    def __init__(self, session: Session) -> None:
-        super().__init__(Qt.Orientation.Horizontal)
-        self.plots = Plots(session)
-        self.previews = Previews(session)
-        self.addWidget(self.plots)
-        self.addWidget(self.previews)
-        self.setChildrenCollapsible(False)
-        self.setSizes([1000, 1000])
-
-
-class TabbedViews(QTabWidget):
-    """The same behind each other, for a narrow place; not there until there is a run to look at."""
-
-    def __init__(self, session: Session) -> None:
-        super().__init__()
-        self.session = session
-        self.plots = Plots(session)
-        self.previews = Previews(session)
-        self.addTab(self.plots, "Curves")
-        self.addTab(self.previews, "Previews")
-        self.setAccessibleName("Curves and previews")
-        session.events.learning.connect(self._show)
-        self._show()
-
-    def _show(self) -> None:
-        self.setVisible(self.session.learning.run is not None)
-
-
 class Dock(QSplitter):
-    """All of it in one widget, for a host that gives us one dock."""
+    """The steps, and the views of a run below them from the moment that there is one."""
 
     def __init__(self, session: Session) -> None:
         super().__init__(Qt.Orientation.Vertical)
         self.session = session
         self.steps = Steps(session)
-        self.views = TabbedViews(session)
+        self.views: TabbedViews | None = None
         self.addWidget(self.steps)
-        self.addWidget(self.views)
-        self.setSizes([700, 300])
+        for event in ("learning", "prior"):
+            getattr(session.events, event).connect(self._look)
         # A host may take the dock away without closing it first; a worker then goes on by itself.
         self.destroyed.connect(session.close)
+
+    def _look(self) -> None:
+        if self.views is None and (self.session.learning.run or self.session.prior):
+            from .views.layouts import TabbedViews  # plots are loaded when there is something to plot
+
+            self.views = TabbedViews(self.session)
+            self.addWidget(self.views)
+            self.setSizes([700, 300])
 
     def sizeHint(self) -> QSize:
         return QSize(WIDTH, 800)

@@ -1,12 +1,14 @@
 """From what the window holds to a run folder, and to the same thing as a command line."""
 
 import hashlib
+import json
 import os
 import re
 import shlex
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,50 @@ from platformdirs import user_data_path
 
 from emdiff_app.errors import EMDiffError, RunError
 from emdiff_app.images import save_stack
+from emdiff_app.images.atomic import write_bytes
 from emdiff_app.learning import PRESETS, Preset, Recipe, RunFolder
 from emdiff_app.physics import ImagingModel
 
 from .host import ImageRef
 
-__all__ = ["default_runs", "keep_model", "learn_line", "make_run", "new_folder", "restore_line"]
+__all__ = [
+    "Choices",
+    "change_recipe",
+    "default_runs",
+    "keep_model",
+    "learn_line",
+    "make_run",
+    "new_folder",
+    "restore_line",
+]
+
+
+@dataclass(frozen=True)
+class Choices:
+    """How to learn: a preset, where, what differs from the preset, what to start from."""
+
+    preset: Preset
+    device: str = "auto"
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    start: str = "nothing"
+
+    def fields(self) -> dict[str, Any]:
+        """The fields of a recipe."""
+        start = {} if self.start == "nothing" else {"start": self.start}
+        return {"device": self.device, **PRESETS[self.preset], **self.changes, **start}
+
+
+def change_recipe(run: RunFolder, changes: Mapping[str, Any]) -> None:
+    """Put other values into the recipe of a run that is not at work; the old recipe stays until the new is whole."""
+    path = run.path / "recipe.json"
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8")) | changes
+        Recipe.model_validate(fields)
+        write_bytes(path, json.dumps(fields, indent=2).encode(), overwrite=True, error=RunError)
+    except (OSError, ValueError) as error:
+        raise RunError(
+            f"The recipe of {run.path.name} could not be changed ({error}); nothing was started."
+        ) from None
 
 
 def default_runs() -> Path:
@@ -41,9 +81,7 @@ def make_run(
     folder: Path,
     images: Sequence[ImageRef],
     model: ImagingModel,
-    preset: Preset,
-    device: str,
-    changes: Mapping[str, Any],
+    choices: "Choices",
 ) -> RunFolder:
     """A run folder whose recipe names files; images that are no files are written into it."""
     if not images:
@@ -61,9 +99,7 @@ def make_run(
             "stacks": [str(path) for path in paths],
             "channel": channels.pop() if as_files else None,
             "model": model,
-            "device": device,
-            **PRESETS[preset],
-            **changes,
+            **choices.fields(),
         }
     )
     run = RunFolder.create(folder, recipe)
@@ -92,7 +128,7 @@ def learn_line(images: Sequence[ImageRef], model: Path, preset: Preset) -> str:
 def restore_line(image: ImageRef, prior: Path, model: Path, samples: int) -> str:
     """`emdiff restore ...` that does what Restore would."""
     words = ["restore", *_files([image]), "--prior", str(prior), "--model", str(model), "--out", "restored"]
-    return _line([*words, "--samples", str(samples)])
+    return _line([*words, *(["--samples", str(samples)] if samples > 1 else [])])
 
 
 def _files(images: Sequence[ImageRef]) -> list[str]:

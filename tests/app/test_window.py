@@ -46,9 +46,9 @@ def action(window, title):
 def learn(window, qtbot, mode):
     window.session.learning_job._command = fake_worker.command(mode)
     action(window, "Try the example").trigger()
-    qtbot.waitUntil(lambda: bool(window.session.images), timeout=10000)
+    qtbot.waitUntil(lambda: bool(window.session.images), timeout=60000)
     window.session.learn()
-    qtbot.waitUntil(lambda: window.session.learning.saved_at is not None, timeout=10000)
+    qtbot.waitUntil(lambda: window.session.learning.saved_at is not None, timeout=60000)
 
 
 def test_a_dropped_file_is_shown_with_its_pixel_size_and_saved_with_it(window, qtbot, tmp_path):
@@ -56,12 +56,12 @@ def test_a_dropped_file_is_shown_with_its_pixel_size_and_saved_with_it(window, q
     mime.setUrls([QUrl.fromLocalFile(str(resource_path("example/recorded.tif")))])
     button, key = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
     window.dropEvent(QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction, mime, button, key))
-    qtbot.waitUntil(lambda: len(window.canvas.model.layers) == 1, timeout=10000)
+    qtbot.waitUntil(lambda: len(window.canvas.model.layers) == 1, timeout=60000)
     layer = window.canvas.model.layers[0]
     assert tuple(layer.scale[-2:]) == (0.1, 0.1)
     window.host.ask_new_file = lambda *_: tmp_path / "saved.ome.tif"
     action(window, "Save selected image as...").trigger()
-    qtbot.waitUntil(lambda: window.session.message is not None, timeout=10000)
+    qtbot.waitUntil(lambda: window.session.message is not None, timeout=60000)
     with open_stack(tmp_path / "saved.ome.tif") as saved:
         assert saved.pixel_size["X"].value == pytest.approx(0.1)
         assert (saved.numpy() == layer.data).all()
@@ -133,7 +133,7 @@ def test_two_windows_share_nothing(window, qtbot, tmp_path):
     other = MainWindow(tmp_path / "other")
     other.session.preset = "best"
     other.session.try_example()
-    qtbot.waitUntil(lambda: len(other.session.images) == 1, timeout=10000)
+    qtbot.waitUntil(lambda: len(other.session.images) == 1, timeout=60000)
     assert not window.session.images
     assert window.session.preset == "quick"
     other.close()

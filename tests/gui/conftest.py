@@ -119,7 +119,7 @@ def session(host, tmp_path):
 def until(session):
     """Poll the session until something is so."""
 
-    def wait(so, seconds=10.0):
+    def wait(so, seconds=60.0):
         end = time.monotonic() + seconds
         while not so():
             assert time.monotonic() < end, f"still {session.learning.state}, {session.restoring.state}"

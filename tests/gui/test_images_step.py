@@ -27,8 +27,9 @@ def test_a_file_whose_axes_are_unclear_is_asked_about_with_buttons(
     words = dock.steps.messages.words.text()
     assert "I can't tell whether the axis of length 3 is depth, time or channels" in words
     assert "--axes" not in words
+    qtbot.waitUntil(lambda: "It is time (T Y X)" in shown(dock.steps.messages))
     click(shown(dock.steps.messages)["It is time (T Y X)"])
-    qtbot.waitUntil(lambda: len(session.images) == 1, timeout=10000)
+    qtbot.waitUntil(lambda: len(session.images) == 1, timeout=60000)
     assert session.images[0].stack.axes == "TYX"
 
 
@@ -51,6 +52,7 @@ def test_axes_that_were_assumed_are_confirmed_or_changed_with_a_button(dock, ses
     session.look_at_images()
     facts = dock.steps.images.facts
     assert "can't tell" in facts.doubt.text()
+    qtbot.waitUntil(lambda: "It is time" in shown(facts))
     click(shown(facts)["It is time"])
     assert session.images[0].stack.axes == "TYX"
     assert not facts.doubt.isVisible()

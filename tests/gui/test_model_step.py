@@ -77,7 +77,7 @@ def test_a_measured_noise_has_its_curve_to_look_at(dock, session, host, click, q
     noise = dock.steps.model.noise
     assert not noise.fit.isVisible()
     click(noise.estimate)
-    qtbot.waitUntil(lambda: session.noise_fit is not None, timeout=20000)
+    qtbot.waitUntil(lambda: session.noise_fit is not None, timeout=60000)
     click(noise.fit)
     assert noise.plot.isVisible()
     assert len(noise.plot.points.getData()[0]) == len(session.noise_fit.levels)
@@ -91,7 +91,7 @@ def test_the_blur_has_a_picture_with_its_width(dock, session, host, click, qtbot
     click(blur.on)
     blur.width.setValue(0.42)
     click(blur.look)
-    qtbot.waitUntil(lambda: session.psf is not None, timeout=20000)
+    qtbot.waitUntil(lambda: session.psf is not None, timeout=60000)
     assert "0.42 um (4.2 pixels) wide" in blur.view.words.text()
 
 
@@ -137,6 +137,6 @@ def test_the_preview_opens_with_the_pictures(dock, session, host, click, qtbot):
 
 
 def _dialog():
-    from emdiff_app.gui.preview_dialog import PreviewDialog
+    from emdiff_app.gui.dialogs.model_preview import PreviewDialog
 
     return PreviewDialog

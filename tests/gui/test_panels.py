@@ -28,14 +28,15 @@ LEFT = Qt.MouseButton.LeftButton
 def test_the_newcomers_path_by_mouse(dock, session, host, click, qtbot, tmp_path):
     session.learning_job._command = fake_worker.command("slow")
     click(dock.steps.images.example)
-    qtbot.waitUntil(lambda: bool(session.images and session.form.noise), timeout=10000)
+    qtbot.waitUntil(lambda: bool(session.images and session.form.noise), timeout=60000)
     assert session.preset == "quick"
     assert dock.steps.images.facts.pixel.value() == 0.1
     learn = dock.steps.learn
     click(learn.start)
-    qtbot.waitUntil(lambda: len(session.learning.previews) >= 2, timeout=10000)
-    qtbot.waitUntil(lambda: bool(dock.views.previews.pictures.images), timeout=5000)
+    qtbot.waitUntil(lambda: len(session.learning.previews) >= 2, timeout=60000)
+    qtbot.waitUntil(lambda: bool(dock.views.previews.pictures.images), timeout=60000)
     assert dock.views.isVisible()
+    assert len(dock.views.score.curve.getData()[0]) >= 1
     assert not learn.start.isEnabled()
     click(learn.pause)
     qtbot.waitUntil(lambda: learn.pause.text() == "Resume")
@@ -78,7 +79,7 @@ def test_typing_the_model_and_having_it_measured(dock, session, host, click, qtb
     assert blur.na.isVisible()
     assert not blur.width.isVisible()
     click(noise.estimate)
-    qtbot.waitUntil(lambda: session.form.noise != Noise(0, 2.5, 0), timeout=10000)
+    qtbot.waitUntil(lambda: session.form.noise != Noise(0, 2.5, 0), timeout=60000)
     assert session.form.blur.kind == "microscope"
 
 
@@ -105,7 +106,7 @@ def test_a_message_has_its_offer_and_can_be_dismissed(dock, session, click, host
     session.learning_job._command = fake_worker.command("vanish")
     click(dock.steps.learn.start)
     bar = dock.steps.messages
-    qtbot.waitUntil(bar.isVisible, timeout=10000)
+    qtbot.waitUntil(bar.isVisible, timeout=60000)
     titles = [b.text() for b in bar.findChildren(QAbstractButton) if b.isVisible()]
     assert titles[0] == "Resume"
     assert bar.words.text().startswith("Problem: ")
@@ -135,7 +136,7 @@ def test_files_that_are_dropped_are_opened(dock, session, qtbot):
     mime.setUrls([QUrl.fromLocalFile(str(resource_path("example/recorded.tif")))])
     event = QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction, mime, LEFT, Qt.KeyboardModifier.NoModifier)
     dock.steps.dropEvent(event)
-    qtbot.waitUntil(lambda: len(session.images) == 1, timeout=10000)
+    qtbot.waitUntil(lambda: len(session.images) == 1, timeout=60000)
 
 
 def test_a_file_that_cannot_be_read_is_said(dock, session, qtbot, tmp_path):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from emdiff_app.gui.previews import read_preview
+from emdiff_app.gui.views.previews import read_preview
 
 GOOD = {name: np.ones((6, 8, 8), np.float32) for name in ("recorded", "restored", "spread")}
 

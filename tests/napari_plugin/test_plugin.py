@@ -65,7 +65,7 @@ def test_the_dock_follows_the_viewer_and_goes_with_it(viewer, qtbot):
     dock, widget = viewer.window.add_plugin_dock_widget("emdiff", "EMDiff")
     assert widget.session.images == ()
     qtbot.mouseClick(widget.steps.images.example, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: len(viewer.layers) == 1, timeout=10000)
+    qtbot.waitUntil(lambda: len(viewer.layers) == 1, timeout=60000)
     assert [ref.name for ref in widget.session.images] == [viewer.layers[0].name]
     session = widget.session
     viewer.window.remove_dock_widget(dock)

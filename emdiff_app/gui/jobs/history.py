@@ -22,6 +22,7 @@ class Score:
     held_out: float
     chi2: float
     best: bool = False
+    residuals: tuple[float, ...] = ()  # a histogram from -5 to 5
 
 
 def _nothing() -> NDArray[Any]:
@@ -91,7 +92,7 @@ class History:
             case events.Progress():
                 self._progress(event)
             case events.Scored():
-                score = Score(event.round, event.held_out, event.chi2, event.best)
+                score = Score(event.round, event.held_out, event.chi2, event.best, event.residuals)
                 self._scores[event.round] = score
             case events.Preview():
                 self._preview(event)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from emdiff_app.gui.unfinished import SILENT_S
 from emdiff_app.learning import EventFollower, RunFolder
 
 from .history import History, LearningStatus
@@ -17,7 +18,6 @@ from .worker import WorkerCommand, exit_words, last_words, start_worker, worker_
 __all__ = ["LearningJob"]
 
 LOOK_EVERY_S = 0.05
-SILENT_S = 120.0  # an unfinished run that has said nothing for so long has nobody working on it
 LEAVE_S = 10.0  # how long a worker may take to leave after its last event
 
 

@@ -14,7 +14,7 @@ from .images import KINDS
 from .section import button, form, line, named, number, text
 
 if TYPE_CHECKING:
-    from emdiff_app.gui.psf_view import PsfView
+    from emdiff_app.gui.views.psf_view import PsfView
 
 __all__ = ["BlurFields"]
 
@@ -166,7 +166,7 @@ class BlurFields(QWidget):
         psf = self.session.psf
         shown = psf is not None and self.look.isChecked() and self.session.form.blur is not None
         if shown and self.view is None:
-            from emdiff_app.gui.psf_view import PsfView  # plots are loaded when one is looked at
+            from emdiff_app.gui.views.psf_view import PsfView  # plots are loaded when one is looked at
 
             self.view = PsfView()
             self.column.addWidget(self.view)

@@ -2,7 +2,8 @@
 
 from functools import partial
 
-from qtpy.QtWidgets import QButtonGroup, QComboBox, QLabel, QProgressBar, QRadioButton
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QButtonGroup, QGridLayout, QProgressBar, QRadioButton
 
 from emdiff_app.gui.jobs import LEARN_BUTTONS, JobState
 from emdiff_app.gui.session import Session
@@ -10,6 +11,7 @@ from emdiff_app.gui.words import learning_line
 from emdiff_app.learning import Preset
 
 from .section import Section, button, line, named, text
+from .start_fields import StartFields
 
 __all__ = ["LearnPanel"]
 
@@ -18,52 +20,86 @@ PRESETS: dict[Preset, tuple[str, str]] = {
     "standard": ("Standard", "For most images; an hour or so, much less with a GPU."),
     "best": ("Overnight", "The largest network and the most rounds; wants a GPU."),
 }
-DEVICES = {"auto": "Best device", "cpu": "CPU", "cuda": "NVIDIA GPU", "mps": "Apple GPU"}
+LATER_MS = 20_000  # so often `saved 2 min ago` is brought up to date
 
 
 class LearnPanel(Section):
     def __init__(self, session: Session) -> None:
         super().__init__(3, "Learn")
         self.session = session
-        self.presets: dict[Preset, QRadioButton] = {}
-        group = QButtonGroup(self)
-        for preset, (title, tip) in PRESETS.items():
-            radio = named(QRadioButton(title), f"Preset {title}", tip)
-            radio.toggled.connect(partial(self._preset, preset))
-            group.addButton(radio)
-            self.presets[preset] = radio
-        self.device = named(
-            QComboBox(), "Compute on", "Where to compute; the best one that works by default."
-        )
-        for value, title in DEVICES.items():
-            self.device.addItem(title, value)
-        self.device.currentIndexChanged.connect(
-            lambda _: setattr(session, "device", self.device.currentData())
-        )
+        self._presets()
+        self.start_from = StartFields(session)
         self.start = button("Start learning", session.learn)
         self.pause = button("Pause", session.pause, "Pausing frees the memory of the GPU.")
         self.stop = button("Stop and keep", session.stop_learning, "Stop at the next step; all is kept.")
+        self.open = button("Open run...", self._open, "Show a run that was made elsewhere or before.")
         self.progress = named(QProgressBar(), "Progress of learning")
         self.progress.setTextVisible(False)
         self.progress.setMaximumHeight(8)
         self.status = text(name="State of learning")
-        self.body.addWidget(text("Teach a learned image model (the prior) from the ticked images."))
-        self.body.addLayout(line(*self.presets.values()))
-        self.body.addLayout(line(QLabel("Compute on"), self.device))
+        self.body.addWidget(self.start_from)
         self.body.addLayout(line(self.start, self.pause, self.stop))
         self.body.addWidget(self.progress)
         self.body.addWidget(self.status)
+        self.body.addLayout(line(self.open))
+        self._later = QTimer(self, interval=LATER_MS)
+        self._later.timeout.connect(self._show_words)
+        self._later.start()
         session.events.learning.connect(self.show_status)
-        session.events.preset.connect(self._show_preset)
+        for event in ("preset", "changes"):
+            getattr(session.events, event).connect(self._show_preset)
         self._show_preset()
         self.show_status()
 
-    def _preset(self, preset: Preset, on: bool) -> None:
-        if on:
-            self.session.preset = preset
+    def _presets(self) -> None:
+        self.presets: dict[Preset, QRadioButton] = {}
+        group = QButtonGroup(self)
+        grid = QGridLayout()
+        for place, (preset, (title, tip)) in enumerate(PRESETS.items()):
+            radio = named(QRadioButton(title), f"Preset {title}", tip)
+            radio.clicked.connect(partial(self._preset, preset))
+            group.addButton(radio)
+            grid.addWidget(radio, 0, place)
+            self.presets[preset] = radio
+        self.custom = named(QRadioButton("Custom..."), "Custom", "Every choice, starting from the preset.")
+        self.custom.clicked.connect(lambda _: self._customise())
+        group.addButton(self.custom)
+        grid.addWidget(self.custom, 1, 0)
+        self.changed = text(name="Changed choices")
+        grid.addWidget(self.changed, 1, 1, 1, 2)
+        grid.setColumnStretch(2, 1)
+        self.body.addWidget(text("Teach a learned image model (the prior) from the ticked images."))
+        self.body.addLayout(grid)
+
+    def _preset(self, preset: Preset, _: bool = True) -> None:
+        self.session.changes = {}
+        self.session.preset = preset
+
+    def _customise(self) -> None:
+        from emdiff_app.gui.dialogs.custom import CustomDialog
+
+        dialog = CustomDialog(self.session.preset, self.session.changes, self)
+        dialog.accepted.connect(lambda: setattr(self.session, "changes", dialog.changes()))
+        dialog.finished.connect(lambda _: self._show_preset())
+        dialog.open()
 
     def _show_preset(self) -> None:
-        self.presets[self.session.preset].setChecked(True)
+        changes = self.session.changes
+        (self.custom if changes else self.presets[self.session.preset]).setChecked(True)
+        title = PRESETS[self.session.preset][0]
+        many = f"{title} with {len(changes)} choice{'s' if len(changes) > 1 else ''} changed"
+        self.changed.setText(many if changes else "")
+
+    def _open(self) -> None:
+        folder = self.session.host.ask_folder("Open a run folder")
+        if folder is not None:
+            self.session.open_run(folder)
+
+    def _show_words(self) -> None:
+        status = self.session.learning
+        line_now = learning_line(status)
+        self.status.setText(line_now + (f" ({status.device})" if line_now and status.device else ""))
+        self.status.setVisible(bool(line_now))
 
     def show_status(self) -> None:
         """Buttons by the table, the line by the events."""
@@ -73,8 +109,8 @@ class LearnPanel(Section):
             widget.setText(look.text)
             widget.setAccessibleName(look.text)
             widget.setEnabled(look.enabled)
-        line_now = learning_line(status)
-        self.status.setText(line_now + (f" ({status.device})" if line_now and status.device else ""))
+        self.open.setEnabled(not status.state.busy)
+        self._show_words()
         self.progress.setVisible(status.state.busy)
         if status.state is JobState.PREPARING or not status.steps or not status.rounds:
             self.progress.setRange(0, 0)

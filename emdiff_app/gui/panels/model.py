@@ -38,7 +38,7 @@ class ModelPanel(Section):
             self.session.load_model(path)
 
     def _preview(self) -> None:
-        from emdiff_app.gui.preview_dialog import PreviewDialog
+        from emdiff_app.gui.dialogs.model_preview import PreviewDialog
 
         self.session.preview_model(lambda preview: PreviewDialog(preview, self).show())
 

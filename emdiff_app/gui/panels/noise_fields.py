@@ -11,7 +11,7 @@ from emdiff_app.gui.session import Session
 from .section import button, form, line, number, text
 
 if TYPE_CHECKING:
-    from emdiff_app.gui.noise_plot import NoisePlot
+    from emdiff_app.gui.views.noise_plot import NoisePlot
 
 __all__ = ["NoiseFields"]
 
@@ -78,7 +78,7 @@ class NoiseFields(QWidget):
     def _show_fit(self) -> None:
         fit = self.session.noise_fit if self.fit.isChecked() else None
         if fit is not None and self.plot is None:
-            from emdiff_app.gui.noise_plot import NoisePlot  # plots are loaded when one is looked at
+            from emdiff_app.gui.views.noise_plot import NoisePlot  # plots are loaded when one is looked at
 
             self.plot = NoisePlot()
             self.column.addWidget(self.plot)

@@ -84,7 +84,7 @@ def form(*rows: tuple[str, QWidget]) -> tuple[QWidget, QFormLayout]:
     widget = QWidget()
     layout = QFormLayout(widget)
     layout.setContentsMargins(0, 0, 0, 0)
-    layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+    layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
     for title, control in rows:
         layout.addRow(title, control)
     return widget, layout

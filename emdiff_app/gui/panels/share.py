@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from qtpy.QtWidgets import QApplication
-
 from emdiff_app.errors import EMDiffError
 from emdiff_app.gui.session import Session
 
@@ -43,5 +41,4 @@ class SharePanel(Section):
         except EMDiffError as error:
             self.session.tell(str(error), "warning")
             return
-        QApplication.clipboard().setText(words)
-        self.session.tell(f"Copied: {words}")
+        self.session.copy(words)

@@ -1,12 +1,19 @@
-"""Wishes about learning: start, pause, resume, stop, look at a run."""
+"""Wishes about learning: start, pause, resume, stop, look at a run, take up an unfinished one."""
 
+import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from emdiff_app.errors import EMDiffError
 from emdiff_app.gui import runs
+from emdiff_app.gui.devices import Devices, find_devices
+from emdiff_app.gui.host import Offer
 from emdiff_app.gui.jobs import JobState
+from emdiff_app.gui.unfinished import LATER, Unfinished, find_unfinished
 from emdiff_app.learning import RunFolder
+from emdiff_app.system import INSTALL_TORCH
 
 from .model_wishes import ModelWishes, measured
 
@@ -22,14 +29,14 @@ class LearnWishes(ModelWishes):
         except EMDiffError as error:
             self.tell(str(error), "warning")
             return
-        choices = (self.preset, self.device, self.changes)
+        choices = runs.Choices(self.preset, self.device, self.changes, self.start)
         folder = runs.new_folder(self.runs_folder, images)
 
         def prepare() -> RunFolder:
             if not images:
-                return runs.make_run(folder, [], form.imaging_model(), *choices)
+                return runs.make_run(folder, [], form.imaging_model(), choices)
             known = form if form.noise else form.with_noise(measured(images[0]).model)
-            return runs.make_run(folder, images, known.imaging_model(), *choices)
+            return runs.make_run(folder, images, known.imaging_model(), choices)
 
         self.message = None
         self.learning_job.start(prepare, folder)
@@ -46,9 +53,25 @@ class LearnWishes(ModelWishes):
 
     def resume(self) -> None:
         """A new worker goes on with the run from its last save."""
-        self.message = None
         if self.learning.run:
-            self._with_run(self.learning.run, self.learning_job.resume)
+            self.resume_run(self.learning.run)
+
+    def resume_run(self, path: Path) -> None:
+        self.message = None
+        (path / "control" / LATER).unlink(missing_ok=True)
+        self._with_run(path, self.learning_job.resume)
+
+    def resume_with(self, changes: dict[str, Any]) -> None:
+        """Go on, with a recipe that asks for less."""
+        run = self.learning.run
+        if run is None:
+            return
+        try:
+            runs.change_recipe(RunFolder.open(run), changes)
+        except EMDiffError as error:
+            self.tell(str(error), "error")
+            return
+        self.resume()
 
     def stop_learning(self) -> None:
         self.learning_job.stop()
@@ -58,6 +81,7 @@ class LearnWishes(ModelWishes):
         if self.learning.state.busy:
             self.tell("Learning is still at work; stop it before you open another run.", "warning")
             return
+        self.message = None
         self._with_run(path, self.learning_job.follow)
 
     def _with_run(self, path: Path, use: Callable[[RunFolder], None]) -> None:
@@ -65,3 +89,45 @@ class LearnWishes(ModelWishes):
             use(RunFolder.open(path))
         except EMDiffError as error:
             self.tell(str(error), "error")
+
+    # an unfinished run -----------------------------------------------------------------------
+
+    def look_for_unfinished(self) -> None:
+        """At the start: what was at work when the window closed, or died, the last time?"""
+        self.tasks.run(
+            partial(find_unfinished, self.runs_folder), self._offer_unfinished, lambda failure: None
+        )
+
+    def _offer_unfinished(self, found: Unfinished | None) -> None:
+        if found is None or self.learning.run is not None:
+            return
+        show = Offer("Show", "open_run", (found.path,))
+        again = (Offer("Resume", "resume_run", (found.path,)), show)
+        offers = (show,) if found.at_work else (*again, Offer("Discard", "ask_discard", (found.path,)))
+        self.tell(found.words, offers=offers)
+
+    def ask_discard(self, path: Path) -> None:
+        self.tell(
+            f"Discard {path.name}? All that this run has learned will be deleted; your images stay.",
+            "warning",
+            offers=(Offer("Discard for good", "discard", (path,)),),
+        )
+
+    def discard(self, path: Path) -> None:
+        self.message = None
+        self.task(
+            f"Discarding {path.name}",
+            partial(shutil.rmtree, path),
+            lambda _: self.tell(f"Discarded {path.name}."),
+        )
+
+    # where to compute ------------------------------------------------------------------------
+
+    def look_at_devices(self) -> None:
+        self.tasks.run(find_devices, self._use_devices, lambda failure: None)
+
+    def _use_devices(self, devices: Devices) -> None:
+        if devices.warning and devices.warning != self.devices.warning:
+            copy = Offer("Copy the install command", "copy", (INSTALL_TORCH,))
+            self.tell(devices.warning, "warning", offers=(copy, Offer("Continue on CPU", "dismiss")))
+        self.devices = devices

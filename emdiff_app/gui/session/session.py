@@ -21,7 +21,11 @@ class Session(ImageWishes, LearnWishes, RestoreWishes, ShareWishes, News):
         self._closed = False
         self.host.images_changed.connect(self.look_at_images)
         self.events.message.connect(self._pass_on)
+        self.events.prior.connect(self._other_prior)
         self.look_at_images()
+
+    def _other_prior(self) -> None:
+        self.drawn = None
 
     def open_files(self, paths: list[Path]) -> None:
         """Images, priors and run folders, each as what it is."""

@@ -1,6 +1,7 @@
 """Wishes about priors as files, and the same work as a command."""
 
 from pathlib import Path
+from typing import Any
 
 from emdiff_app import priors
 from emdiff_app.gui import runs
@@ -13,6 +14,22 @@ __all__ = ["ShareWishes"]
 class ShareWishes(ModelWishes):
     def use_prior(self, path: Path) -> None:
         self.prior = path
+
+    def draw_samples(self) -> None:
+        """What the prior believes images look like."""
+        prior = self.prior
+        if prior is None:
+            return
+
+        def work() -> Any:
+            drawn = priors.draw_samples(priors.read_prior(prior)[0], 8)
+            sheet = priors.contact_sheet(drawn)
+            return sheet if sheet.ndim == 2 else sheet.mean(-1).astype(sheet.dtype)
+
+        def show(sheet: Any) -> None:
+            self.drawn = sheet
+
+        self.task("Drawing samples from the prior", work, show)
 
     def export_prior(self, path: Path) -> None:
         """Give the prior away as a file; the dialog has asked before replacing one."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from psygnal import SignalGroupDescriptor
 
 from emdiff_app.gui import runs
+from emdiff_app.gui.devices import Devices
 from emdiff_app.gui.host import Host, ImageRef, MaskRef, Message, Offer
 from emdiff_app.gui.jobs import LearningJob, LearningStatus, Mailbox, RestoringJob, RestoringStatus, Tasks
 from emdiff_app.gui.model_form import ModelForm
@@ -37,10 +38,13 @@ class State:
     psf: PsfPicture | None = None
     preset: Preset = "quick"
     changes: Mapping[str, Any] = field(default_factory=dict)  # recipe fields that differ from the preset
+    start: str = "nothing"  # or clean:FILES, or prior:FILE
     device: str = "auto"
+    devices: Devices = field(default_factory=Devices)
     samples: int = 1
     spread: bool = True
     prior: Path | None = None
+    drawn: NDArray[np.uint8] | None = None  # a sheet of samples from the prior
     restored: Mapping[str, Stack] = field(default_factory=dict)  # by the key of the image
     learning: LearningStatus = field(default_factory=LearningStatus)
     restoring: RestoringStatus = field(default_factory=RestoringStatus)
@@ -65,6 +69,16 @@ class State:
     def tell(self, text: str, level: str = "info", details: str = "", offers: tuple[Offer, ...] = ()) -> None:
         """Say what happened, whether anything is lost, and what to do."""
         self.message = Message(in_the_window(text), level, offers, details)
+
+    def dismiss(self) -> None:
+        self.message = None
+
+    def copy(self, words: str) -> None:
+        """To the clipboard."""
+        from qtpy.QtWidgets import QApplication
+
+        QApplication.clipboard().setText(words)
+        self.tell(f"Copied: {words}")
 
     def task(self, words: str, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
         """Something short off the window's thread; `done` is called on it."""

@@ -5,10 +5,11 @@ from qtpy.QtCore import QRect, Qt
 from qtpy.QtGui import QImage, QPainter, QPaintEvent
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from emdiff_app.gui.model_pictures import PsfPicture
+from emdiff_app.gui.panels.section import named, text
+from emdiff_app.gui.thumbnails import as_qimage, grey
+
 from .ink import InkPlot
-from .model_pictures import PsfPicture
-from .panels.section import named, text
-from .thumbnails import as_qimage, grey
 
 __all__ = ["PsfView"]
 

@@ -1,4 +1,4 @@
-"""The same held-out crops after every round: recorded, restored, and how uncertain that is."""
+"""The same held-out crops after every round: recorded, restored, how uncertain that is, and what is left over."""
 
 import zipfile
 from pathlib import Path
@@ -11,13 +11,14 @@ from qtpy.QtGui import QImage, QPainter, QPaintEvent
 from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 from superqt import QLabeledSlider
 
-from .panels.section import line, named, text
-from .session import Session
-from .thumbnails import as_qimage, grey
+from emdiff_app.gui.panels.section import line, named, text
+from emdiff_app.gui.session import Session
+from emdiff_app.gui.thumbnails import as_qimage, grey
 
 __all__ = ["PreviewPictures", "Previews", "read_preview"]
 
-ROWS = {"recorded": "recorded", "restored": "restored", "spread": "uncertainty"}
+ROWS = {"recorded": "recorded", "restored": "restored", "spread": "uncertainty", "residual": "left over"}
+NEEDED = ("recorded", "restored", "spread")
 LIMIT = 64 << 20
 MOST = 4
 
@@ -29,20 +30,25 @@ def read_preview(file: Path) -> dict[str, NDArray[Any]] | None:
             if sum(member.file_size for member in members.infolist()) > LIMIT:
                 return None
         with file.open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
-            found = {name: np.asarray(arrays[name], dtype=np.float32)[:MOST] for name in ROWS}
+            names = [name for name in ROWS if name in NEEDED or name in arrays.files]
+            found = {name: np.asarray(arrays[name], dtype=np.float32)[:MOST] for name in names}
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         return None
     return found if all(a.ndim == 3 and a.size for a in found.values()) else None
 
 
 class PreviewPictures(QWidget):
-    """Three rows of crops, each column one crop, drawn as large as there is room."""
+    """A row of crops for each kind of picture, each column one crop, drawn as large as there is room."""
 
     LABEL = 80
 
     def __init__(self) -> None:
         super().__init__()
-        named(self, "Previews of held-out crops", "Above: recorded; then restored; then its uncertainty.")
+        named(
+            self,
+            "Previews of held-out crops",
+            "Above: recorded; then restored; then its uncertainty, and what is left over.",
+        )
         self.images: list[tuple[str, list[QImage]]] = []
         self.setMinimumSize(220, 120)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -52,10 +58,11 @@ class PreviewPictures(QWidget):
         self.images = []
         limits = [np.percentile(crop, (0.5, 99.8)) for crop in arrays["recorded"]]
         top = float(np.percentile(arrays["spread"], 99.5))
-        for name, title in ROWS.items():
-            ranges = [(0.0, top)] * len(limits) if name == "spread" else limits
+        of_noise = {"spread": (0.0, top), "residual": (-3.0, 3.0)}
+        for name in arrays:
+            ranges = [of_noise[name]] * len(limits) if name in of_noise else limits
             rows = [as_qimage(grey(crop, *pair)) for crop, pair in zip(arrays[name], ranges, strict=True)]
-            self.images.append((title, rows))
+            self.images.append((ROWS[name], rows))
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -64,7 +71,7 @@ class PreviewPictures(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
         columns = len(self.images[0][1])
-        side = int(min(self.height() / len(ROWS), (self.width() - self.LABEL) / columns)) - 3
+        side = int(min(self.height() / len(self.images), (self.width() - self.LABEL) / columns)) - 3
         for row, (title, images) in enumerate(self.images):
             y = row * (side + 3)
             place = QRect(0, y, self.LABEL - 6, side)

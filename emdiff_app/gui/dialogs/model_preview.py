@@ -4,9 +4,9 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QPixmap
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QLabel, QVBoxLayout, QWidget
 
-from .model_pictures import ModelPreview
-from .panels.section import named, text
-from .thumbnails import as_qimage, grey
+from emdiff_app.gui.model_pictures import ModelPreview
+from emdiff_app.gui.panels.section import named, text
+from emdiff_app.gui.thumbnails import as_qimage, grey
 
 __all__ = ["PreviewDialog"]
 

@@ -1,7 +1,8 @@
 """The variance of the noise over the brightness: what was measured, and the line through it."""
 
+from emdiff_app.gui.model_pictures import NoiseFit
+
 from .ink import InkPlot
-from .model_pictures import NoiseFit
 
 __all__ = ["NoisePlot"]
 

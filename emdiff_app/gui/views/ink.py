@@ -7,7 +7,7 @@ from qtpy.QtCore import QEvent
 from qtpy.QtGui import QColor, QShowEvent
 from qtpy.QtWidgets import QSizePolicy
 
-from .panels.section import named
+from emdiff_app.gui.panels.section import named
 
 __all__ = ["InkPlot"]
 
@@ -24,6 +24,7 @@ class InkPlot(pg.PlotWidget):
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
         self.setMenuEnabled(False)
         self.hideButtons()
+        self.getAxis("bottom").setHeight(44)  # room for the words below the numbers
         for side in ("left", "bottom"):
             self.getAxis(side).enableAutoSIPrefix(False)
 

@@ -1,0 +1,1 @@
+"""Questions and answers that are too long for a step."""

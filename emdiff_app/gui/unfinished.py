@@ -1,0 +1,68 @@
+"""The run that was left unfinished when a window closed, or died, the last time."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from emdiff_app.errors import EMDiffError
+from emdiff_app.learning import RunFolder, events
+
+__all__ = ["LATER", "SILENT_S", "Unfinished", "find_unfinished", "mark_later"]
+
+LATER = "later"
+SILENT_S = 120.0
+"""An unfinished run that has said nothing for so long has nobody working on it."""
+NEWEST = 10
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    path: Path
+    at_work: bool
+    words: str
+
+
+def mark_later(run: Path) -> None:
+    """Remember that a run was paused by closing the window, not because it was good enough."""
+    (run / "control").mkdir(exist_ok=True)
+    (run / "control" / LATER).touch()
+
+
+def find_unfinished(runs: Path) -> Unfinished | None:
+    """The newest run that neither came to its end nor was stopped for good."""
+    folders = [path.parent for path in runs.glob("*/recipe.json")]
+    newest = sorted(folders, key=_heard, reverse=True)[:NEWEST]
+    return next((found for path in newest if (found := _looked_at(path))), None)
+
+
+def _looked_at(path: Path) -> Unfinished | None:
+    try:
+        seen = RunFolder.open(path).follower().read()
+    except (EMDiffError, OSError):
+        return None
+    started = [event for event in seen if isinstance(event, events.Started)]
+    if not started or _over(seen[-1], path):
+        return None
+    silent = time.time() - _heard(path)
+    at_work = silent < SILENT_S and not isinstance(seen[-1], events.Stopped | events.Failed)
+    rounds = max((getattr(event, "round", 0) for event in seen), default=0)
+    where = f"after round {rounds} of {started[-1].rounds}" if rounds else "before its first round was done"
+    if at_work:
+        return Unfinished(path, True, f"Learning of {path.name} is still at work in the background.")
+    return Unfinished(
+        path, False, f"Learning of {path.name} was interrupted {where}; what was saved is kept."
+    )
+
+
+def _over(last: Any, path: Path) -> bool:
+    if isinstance(last, events.Stopped):
+        return not (path / "control" / LATER).exists()
+    return isinstance(last, events.Finished)
+
+
+def _heard(path: Path) -> float:
+    try:
+        return (path / "events.jsonl").stat().st_mtime
+    except OSError:
+        return 0.0

@@ -1,0 +1,1 @@
+"""What a run looks like: curves, previews, samples; and the pictures of an imaging model."""
