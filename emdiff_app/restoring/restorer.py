@@ -76,6 +76,7 @@ def restore(
     memory_gb: float | None = None,
     tile: int | None = None,
     on_progress: Callable[[RestoreProgress], None] = lambda progress: None,
+    on_results: Callable[[Mapping[str, Stack]], None] = lambda results: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Restoration:
     """Restore an image: a Stack, an array (with `axes`, such as "ZYX") or a path.
@@ -83,7 +84,8 @@ def restore(
     `prior` is a file (or a prior in memory); `imaging_model` says how the image was recorded, as the prior's own
     images by default. `samples` None gives the clean estimate in the quickest right way, 1 a single sample, more
     their mean. `write` names the results: mean, spread, sample, samples, prior-alone. The same seed gives the same
-    samples, whatever the tiles. `memory_gb` bounds what images and tiles take.
+    samples, whatever the tiles. `memory_gb` bounds what images and tiles take. `on_results` gets the results before
+    the first plane is restored; they fill up as planes are finished.
     """
     words = write or (("mean",) if samples == 1 else ("mean", "spread"))
     settings = Settings(
@@ -106,7 +108,11 @@ def restore(
         device=device,
     )
     engine = task.engine
-    arrays = {name: np.empty(engine.shape, np.float32) for name in engine.names}
+    arrays = {name: np.zeros(engine.shape, np.float32) for name in engine.names}
+    results = {
+        name: task.result_stack(ArrayReader(array, stack.axes), _word(name)) for name, array in arrays.items()
+    }
+    on_results(results)
     watch = Watch(_planes(engine.shape, stack), on_progress, should_stop)
     fits: list[Agreement] = []
     unstable = 0
@@ -118,9 +124,6 @@ def restore(
         fits += made.fits
         unstable += made.unstable
     watch.end()
-    results = {
-        name: task.result_stack(ArrayReader(array, stack.axes), _word(name)) for name, array in arrays.items()
-    }
     return Restoration(results, Agreement.of_all(fits), sentences_of(task, fits, unstable), task.facts)
 
 
