@@ -1,5 +1,42 @@
-"""What users would use instead, and the published methods that we compare with."""
+"""What users would use instead, and the classical methods that we compare with: `restore_with(name, plane, model)`.
 
-from .classical import best_gaussian_blur, best_richardson_lucy, wiener
+Each method is a file that puts itself into the registry.
+"""
 
-__all__ = ["best_gaussian_blur", "best_richardson_lucy", "wiener"]
+from . import (
+    biharmonic,
+    bm3d,
+    gaussian_blur,
+    non_local_means,
+    richardson_lucy,
+    total_variation,
+    wavelet,
+    wiener,
+)
+from .recorded import Recorded
+from .registry import Method, Parameter, method, method_names
+from .restoring import Best, best_of, best_on_truth, restore_images, restore_with
+from .wiener import gaussian_mean, spectrum_prior
+
+__all__ = [
+    "Best",
+    "Method",
+    "Parameter",
+    "Recorded",
+    "best_of",
+    "best_on_truth",
+    "biharmonic",
+    "bm3d",
+    "gaussian_blur",
+    "gaussian_mean",
+    "method",
+    "method_names",
+    "non_local_means",
+    "restore_images",
+    "restore_with",
+    "richardson_lucy",
+    "spectrum_prior",
+    "total_variation",
+    "wavelet",
+    "wiener",
+]

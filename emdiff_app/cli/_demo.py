@@ -100,18 +100,26 @@ def _part(stack: Any, planes: slice) -> Any:
 
 
 def _baselines(recorded: Any, truth: Any, model: Any, pixel_size: Any) -> dict[str, NDArray[Any]]:
-    from emdiff_app.baselines import best_gaussian_blur, best_richardson_lucy, wiener
-    from emdiff_app.physics.psf import psf_array
+    """The classical methods at their best: the truth chooses their settings."""
+    import torch
 
-    psf = psf_array(model.operator[0].psf, pixel_size=pixel_size, ndim=2)
-    made: dict[str, list[NDArray[Any]]] = {"blur": [], "wiener": [], "rl": []}
-    for y, x in zip(recorded, truth, strict=True):
-        spectrum = np.abs(np.fft.fft2(x - x.mean())) ** 2 / x.size
-        variance = float(np.mean(model.noise.variance(y)))
-        made["blur"].append(best_gaussian_blur(y, x)[0])
-        made["wiener"].append(wiener(y, psf, spectrum, variance))
-        made["rl"].append(best_richardson_lucy(y, x, psf, model.noise.offset)[0])
-    return {name: np.stack(planes) for name, planes in made.items()}
+    from emdiff_app.baselines import best_on_truth, spectrum_prior
+
+    true_spectrum = spectrum_prior(torch.from_numpy(truth[:, None].astype(np.float32)))
+    methods: dict[str, tuple[str, dict[str, Any]]] = {
+        "blur": ("gaussian-blur", {}),
+        "wiener": ("wiener", {"prior": true_spectrum}),
+        "rl": ("richardson-lucy", {}),
+    }
+    return {
+        word: np.stack(
+            [
+                best_on_truth(name, y, x, model, pixel_size=pixel_size, **fixed)[0]
+                for y, x in zip(recorded, truth, strict=True)
+            ]
+        )
+        for word, (name, fixed) in methods.items()
+    }
 
 
 def _score(made: NDArray[Any], truth: NDArray[Any]) -> dict[str, float]:
