@@ -3,82 +3,128 @@
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from emdiff_app.errors import RunError
-from emdiff_app.learning import RunFolder
+from emdiff_app.learning import RunFolder, Story
 from emdiff_app.learning import events as e
 
 from ._output import emit, say
 
-__all__ = ["Teller", "learn_here"]
+__all__ = ["Teller", "asked_to_stop", "learn_here"]
 
 
 class Teller:
     """Turns events into lines on stderr and remembers the outcome.
 
-    A terminal gets a line every second; a log file one every ten, so that it stays readable.
+    A terminal gets a line every two seconds; a log file one every twenty, so that it stays readable.
     """
 
     def __init__(self) -> None:
-        self.outcome: Any = None
-        self.best: e.Scored | None = None
+        self.story = Story()
         self._said = 0.0
-        self._pause = 1.0 if sys.stderr.isatty() else 10.0
+        self._pause = 2.0 if sys.stderr.isatty() else 20.0
+
+    @property
+    def outcome(self) -> Any:
+        return self.story.outcome
+
+    @property
+    def best(self) -> e.Scored | None:
+        return self.story.best
 
     def __call__(self, event: Any) -> None:
-        if isinstance(event, e.Progress):
-            if time.monotonic() - self._said < self._pause:
-                return
-            self._said = time.monotonic()
-            loss = "" if event.loss is None else f", loss {event.loss:.3f}"
-            say(f"round {event.round}, {event.phase} {event.step}/{event.steps}{loss}{_left(event)}")
-        elif isinstance(event, e.Started):
-            again = (
-                ""
-                if event.resumed_from_round is None
-                else f", going on after round {event.resumed_from_round}"
-            )
-            say(f"Learning from {event.crops} crops of {event.images} stack(s) on {event.device}{again}.")
-        elif isinstance(event, e.Scored):
-            self.best = event if event.best else self.best
-            star = " (best so far)" if event.best else ""
-            say(f"round {event.round}: held-out score {event.held_out:.4f}, chi2 {event.chi2:.2f}{star}")
-        elif isinstance(event, e.Notice):
-            say(event.text)
-        elif isinstance(event, e.Finished | e.Stopped | e.Failed):
-            self.outcome = event
+        self.story.take(event)
+        match event:
+            case e.Progress():
+                if time.monotonic() - self._said > self._pause:
+                    self._said = time.monotonic()
+                    say(self._line(event))
+            case e.Started():
+                say(_beginning(event))
+            case e.Scored():
+                star = " (best so far)" if event.best else ""
+                say(f"round {event.round}: held-out score {event.held_out:.4f}, chi2 {event.chi2:.2f}{star}")
+            case e.Notice():
+                say(event.text)
+            case e.Paused():
+                say("Paused.")
+            case e.Resumed():
+                say("Going on.")
+
+    def _line(self, event: e.Progress) -> str:
+        loss = "" if event.loss is None else f", loss {event.loss:.3f}"
+        left = f", {self.story.left} left" if self.story.left else ""
+        memory = f", {self.story.memory}" if self.story.memory else ""
+        return f"{self.story.where}{loss}{left}{memory}"
 
     def result(self, run: RunFolder) -> dict[str, Any]:
         """What a machine wants to know at the end."""
-        kind = "nothing" if self.outcome is None else self.outcome.kind
-        best = None if self.best is None else {"round": self.best.round, "held_out": self.best.held_out}
-        return {"run": str(run.path), "outcome": kind, "prior": str(run.prior), "best": best}
+        story = self.story
+        best = None if story.best is None else {"round": story.best.round, "held_out": story.best.held_out}
+        return {
+            "run": str(run.path),
+            "outcome": "nothing" if story.outcome is None else story.outcome.kind,
+            "prior": str(run.prior) if run.prior.is_file() else None,
+            "best": best,
+            "round": story.progress.round if story.progress else None,
+            "rounds": story.started.rounds if story.started else None,
+            "remaining_s": story.progress.remaining_s if story.progress else None,
+            "error": story.outcome.text if isinstance(story.outcome, e.Failed) else None,
+        }
 
 
-def _left(event: e.Progress) -> str:
-    if event.remaining_s is None:
-        return ""
-    low, high = (s / 60 for s in event.remaining_s)
-    return f", {low:.0f}-{high:.0f} min left" if high >= 2 else ", about a minute left"
+def _beginning(event: e.Started) -> str:
+    name = f" ({event.device_name})" if event.device_name else ""
+    together = f", {event.processes} processes" if event.processes > 1 else ""
+    again = "" if event.resumed_from_round is None else f"; going on after round {event.resumed_from_round}"
+    stacks = f"{event.images} stack{'s' if event.images > 1 else ''}"
+    return f"Learning from {event.crops} crops of {stacks} on {event.device}{name}{together}{again}."
 
 
-def learn_here(run: RunFolder, as_json: bool) -> None:
-    """Work on a run in this process; Ctrl-C stops it at the next step and keeps what was learned."""
+@contextmanager
+def asked_to_stop(run: RunFolder) -> Iterator[None]:
+    """Within it, Ctrl-C and a polite kill are wishes to stop and keep; a second one ends the program at once."""
+
+    def wish(number: int, _: Any) -> None:
+        for known in before:
+            signal.signal(known, before[known])
+        run.ask("stop")
+        if number == signal.SIGINT:
+            say("Stopping after this step, and saving; Ctrl-C again to end at once.")
+
+    signals = [signal.SIGINT, signal.SIGTERM]
+    before = {known: signal.getsignal(known) for known in signals}
+    for known in signals:
+        signal.signal(known, wish)
+    try:
+        yield
+    finally:
+        for known in signals:
+            signal.signal(known, before[known])
+
+
+def learn_here(run: RunFolder, as_json: bool, time_limit: float | None = None) -> None:
+    """Work on a run in this process, for so many minutes at most; Ctrl-C stops it and keeps what was learned."""
     from emdiff_app.learning import learn
 
-    run.clear_requests()
     teller = Teller()
-    before = signal.signal(signal.SIGINT, lambda *_: run.ask("stop"))
+    run.clear_requests()
     try:
-        learn(run, on_event=teller)
-    finally:
-        signal.signal(signal.SIGINT, before)
+        with asked_to_stop(run):
+            learn(run, on_event=teller, time_limit_min=time_limit)
+    except KeyboardInterrupt:
+        say(f"Ended at once; the last save is kept. Go on with: emdiff resume {run.path}")
+        raise
     if isinstance(teller.outcome, e.Failed):
         raise RunError(teller.outcome.text)
     if as_json:
         emit(teller.result(run))
     elif isinstance(teller.outcome, e.Stopped):
         say(f"Stopped; what was learned is kept. Go on with: emdiff resume {run.path}")
+        if run.prior.is_file():
+            say(f"The best prior so far is {run.prior}.")
     else:
         say(f"The prior is {run.prior}. Restore with: emdiff restore STACK --prior {run.prior} --out FOLDER")

@@ -1,5 +1,6 @@
 """`emdiff learn STACK... --out RUN`: learn a prior from corrupted images."""
 
+import glob
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,14 +13,21 @@ def command(
     stacks: Annotated[list[Path], typer.Argument(help="The corrupted images.")],
     out: Annotated[Path, typer.Option(help="A new folder for the run.")],
     model: Annotated[Path | None, typer.Option(help="The imaging model, as JSON.")] = None,
-    preset: Annotated[str, typer.Option(help="quick, standard or best.")] = "standard",
+    preset: Annotated[str, typer.Option(help="quick, standard, best or emdiffusion.")] = "standard",
     rounds: Annotated[int | None, typer.Option(help="How many rounds.")] = None,
+    start: Annotated[
+        str,
+        typer.Option(help="nothing, clean:GLOB (a few clean images) or prior:FILE (a colleague's prior)."),
+    ] = "nothing",
     time_limit: Annotated[float | None, typer.Option(help="Stop and keep after so many minutes.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     axes: Annotated[str | None, typer.Option(help="The axes, such as ZYX.")] = None,
     pixel_size: Annotated[float | None, typer.Option(help="The pixel size in um.")] = None,
     channel: Annotated[int | None, typer.Option(help="The channel, from 0.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same run.")] = 0,
+    only_prepare: Annotated[
+        bool, typer.Option("--only-prepare", help="Make the run folder for `resume` or torchrun, and stop.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Learn what clean images look like from corrupted ones alone."""
@@ -27,30 +35,57 @@ def command(
 
     from ._learning import learn_here
     from ._model import model_or_estimate
-    from ._output import say
+    from ._output import emit, say
 
     if preset not in PRESETS:
         raise EMDiffError(
             f"There is no preset {preset!r}; there are {', '.join(PRESETS)}. Nothing was started."
         )
-    paths = [path.absolute() for path in stacks]
-    chosen, said = model_or_estimate(model, paths, axes=axes, pixel_size=pixel_size, channel=channel)
-    for sentence in said:
-        say(sentence)
-    fields: dict[str, Any] = dict(PRESETS[preset])
-    if rounds is not None:
-        fields["rounds"] = rounds
-    fields |= {
-        "stacks": tuple(map(str, paths)),
-        "model": chosen,
+    given: dict[str, Any] = {
+        "rounds": rounds,
         "axes": axes,
         "pixel_size_um": pixel_size,
         "channel": channel,
         "time_limit_min": time_limit,
-        "device": device,
-        "seed": seed,
     }
-    learn_here(RunFolder.create(out, _recipe(fields)), as_json)
+    fields = PRESETS[preset] | {name: value for name, value in given.items() if value is not None}
+    fields |= {"device": device, "seed": seed, **_start(start)}
+    paths = [path.absolute() for path in stacks]
+    RunFolder.check_free(out)
+    chosen, said = model_or_estimate(model, paths, axes=axes, pixel_size=pixel_size, channel=channel)
+    for sentence in said:
+        say(sentence)
+    run = RunFolder.create(out, _recipe({**fields, "stacks": tuple(map(str, paths)), "model": chosen}))
+    if not only_prepare:
+        learn_here(run, as_json)
+    elif as_json:
+        emit({"run": str(run.path), "outcome": "nothing"})
+    else:
+        say(f"The run is {run.path}. Start it with: emdiff resume {run.path}")
+
+
+def _start(wish: str) -> dict[str, Any]:
+    """The fields of the recipe that say what to start from."""
+    kind, _, what = wish.partition(":")
+    match kind:
+        case "nothing" if not what:
+            return {}
+        case "clean" if what:
+            found = sorted(glob.glob(str(Path(what).expanduser()), recursive=True))  # noqa: PTH207 - any pattern
+            if not found:
+                raise EMDiffError(
+                    f"No clean image matches {what!r}, so nothing was started; check the pattern."
+                )
+            return {"clean": tuple(str(Path(name).absolute()) for name in found)}
+        case "prior" if what:
+            file = Path(what).expanduser().absolute()
+            if not file.is_file():
+                raise EMDiffError(f"There is no prior {what}, so nothing was started; check the name.")
+            return {"prior": str(file)}
+    raise EMDiffError(
+        f"--start {wish!r} is none of nothing, clean:GLOB and prior:FILE; nothing was started. For example "
+        "--start 'clean:sharp/*.tif'."
+    )
 
 
 def _recipe(fields: dict[str, Any]) -> Any:

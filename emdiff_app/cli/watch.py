@@ -1,5 +1,6 @@
 """`emdiff watch RUN`: follow a run from this or any other machine that sees its folder."""
 
+import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -10,23 +11,34 @@ import typer
 def command(
     run: Annotated[Path, typer.Argument(help="The run folder.")],
     once: Annotated[bool, typer.Option("--once", help="Tell how it stands and stop.")] = False,
+    previews: Annotated[
+        Path | None, typer.Option(help="Write the preview of every round into this folder, as PNG.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Follow a run until it ends; reading only, so it disturbs nothing."""
+    """Follow a run until it ends; reading only, so it disturbs nothing. Ctrl-C stops watching, not learning."""
     from emdiff_app.learning import RunFolder
 
     from ._learning import Teller
     from ._output import emit, say
+    from ._watching import LiveView, PreviewWriter, in_words
 
     folder = RunFolder.open(run)
     follower, teller = folder.follower(), Teller()
-    while True:
-        for event in follower.read():
-            teller(event)
-        if once or teller.outcome is not None:
-            break
-        time.sleep(0.5)
+    live = sys.stderr.isatty() and not (once or as_json)
+    take = teller.story.take if live or once else teller
+    pictures = PreviewWriter(folder, previews) if previews else None
+    with LiveView(folder, teller.story, enabled=live) as view:
+        while True:
+            for event in follower.read():
+                take(event)
+            if pictures:
+                pictures.write(teller.story.previews)
+            view.refresh()
+            if once or teller.outcome is not None:
+                break
+            time.sleep(0.5)
     if as_json:
         emit(teller.result(folder))
-    elif teller.outcome is not None:
-        say(getattr(teller.outcome, "text", f"The run has {teller.outcome.kind}."))
+    elif not live:
+        say(in_words(teller.story))

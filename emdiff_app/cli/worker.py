@@ -7,8 +7,19 @@ import typer
 
 
 def command(run: Annotated[Path, typer.Argument(help="The run folder.")]) -> None:
-    """Work on a run without a word; everything is in its events (used by the window)."""
-    from emdiff_app.learning import RunFolder, learn
+    """Work on a run; all that happens is in its events, and only what ends it is said (used by the window)."""
+    from emdiff_app.errors import RunError
+    from emdiff_app.learning import RunFolder, events, learn
 
-    if not learn(RunFolder.open(run)):
-        raise SystemExit(1)
+    from ._learning import asked_to_stop
+
+    folder, failures = RunFolder.open(run), []
+
+    def listen(event: object) -> None:
+        if isinstance(event, events.Failed):
+            failures.append(event.text)
+
+    with asked_to_stop(folder):
+        learn(folder, listen)
+    if failures:
+        raise RunError(failures[-1])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .events import EventFollower, EventWriter
 from .recipe import PRESETS, Preset, Recipe
 from .run_folder import Request, RunFolder
+from .story import Story
 
 if TYPE_CHECKING:
     from .learner import learn
@@ -20,6 +21,7 @@ __all__ = [
     "Recipe",
     "Request",
     "RunFolder",
+    "Story",
     "learn",
 ]
 

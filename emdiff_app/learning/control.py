@@ -8,6 +8,9 @@ from .run_folder import RunFolder
 
 __all__ = ["Control", "FolderControl", "NoControl", "StopRequested"]
 
+LONGEST_STEP_S = 300.0
+"""A longer time between two steps was not work: the computer slept, or its clock was set."""
+
 
 class StopRequested(Exception):  # noqa: N818 - it is a wish, not an error
     """Raised out of the deepest loop when the user wants to stop."""
@@ -26,7 +29,7 @@ class NoControl:
 
 
 class FolderControl:
-    """Requests left as files in the run folder, and a time limit."""
+    """Requests left as files in the run folder, and a limit to the time of work: neither pauses nor sleep count."""
 
     def __init__(
         self,
@@ -35,21 +38,25 @@ class FolderControl:
         time_limit_s: float | None = None,
         on_pause: Callable[[bool], None] = lambda paused: None,
         poll_s: float = 0.2,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.run, self.poll_s, self.on_pause = run, poll_s, on_pause
-        self.ends = None if time_limit_s is None else time.monotonic() + time_limit_s
+        self.run, self.poll_s, self.on_pause, self.clock = run, poll_s, on_pause, clock
+        self.time_limit_s = time_limit_s
+        self.worked_s = 0.0
+        self._last = clock()
 
     def check(self) -> None:
-        if self.run.asked("stop") or (self.ends is not None and time.monotonic() > self.ends):
+        now = self.clock()
+        self.worked_s += min(max(now - self._last, 0.0), LONGEST_STEP_S)
+        self._last = now
+        if self.run.asked("stop") or (self.time_limit_s is not None and self.worked_s > self.time_limit_s):
             raise StopRequested
         if not self.run.asked("pause"):
             return
-        began = time.monotonic()
         self.on_pause(True)
         while self.run.asked("pause"):
             if self.run.asked("stop"):
                 raise StopRequested
             time.sleep(self.poll_s)
-        if self.ends is not None:
-            self.ends += time.monotonic() - began  # waiting is not learning
+        self._last = self.clock()
         self.on_pause(False)

@@ -4,6 +4,7 @@ A worker appends, anybody may follow: the window, the terminal, a colleague on a
 complete when it ends in a newline; a half-written last line is left for the next look.
 """
 
+import contextlib
 import json
 import os
 import time
@@ -42,6 +43,8 @@ class Started(_Happening):
     kind: Literal["started"] = "started"
     rounds: int
     device: str
+    device_name: str = Field(default="", description="What the device calls itself.")
+    processes: int = Field(default=1, description="So many work together.")
     images: int
     crops: int
     parameters: int
@@ -57,6 +60,9 @@ class Progress(_Happening):
     step: int
     steps: int
     loss: float | None = None
+    memory_bytes: int | None = Field(
+        default=None, description="What the worker holds: of the GPU where it uses one, else of the computer."
+    )
     remaining_s: tuple[float, float] | None = Field(
         default=None, description="The time left, as a range from hopeful to careful."
     )
@@ -133,20 +139,36 @@ Event = Annotated[
 _event: TypeAdapter[Any] = TypeAdapter(Event)
 
 LONGEST_LINE = 1 << 20
+MOST_WAITING = 100
 
 
 class EventWriter:
-    """Appends events to a file, each line in one write so that followers never see a torn one."""
+    """Appends events to a file, each line in one write so that followers never see a torn one.
+
+    What the disk does not take now is written later, in order; of a long wait, progress is left out.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._waiting: list[bytes] = []
         _end_torn_line(path)
 
     def write(self, event: _Happening) -> None:
-        line = event.model_dump_json(exclude_none=True) + "\n"
+        if self._waiting and isinstance(event, Progress) and len(self._waiting) > MOST_WAITING:
+            return
+        self._waiting.append(event.model_dump_json(exclude_none=True).encode() + b"\n")
+        with contextlib.suppress(OSError):  # a full disk: who asks sees it from the file's silence
+            self._append()
+
+    def _append(self) -> None:
         descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
-            os.write(descriptor, line.encode())
+            while self._waiting:
+                written = os.write(descriptor, self._waiting[0])
+                if written < len(self._waiting[0]):  # the disk is full in the middle of a line
+                    self._waiting[0] = self._waiting[0][written:]
+                    return
+                del self._waiting[0]
         finally:
             os.close(descriptor)
 

@@ -1,63 +1,107 @@
 """`learn(run)`: from corrupted images to a prior. No exception leaves it; all becomes events."""
 
 import copy
+import math
 import os
+import time
 import traceback
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import psutil
 import torch
 
-from emdiff_app.diffusion import parameter_count
-from emdiff_app.diffusion.device import device_for
+from emdiff_app.diffusion import LearnedPrior, parameter_count
 from emdiff_app.diffusion.memory import is_out_of_memory
 from emdiff_app.errors import EMDiffError, RunError
-from emdiff_app.images import IntensityScale, Stack, open_stack
-from emdiff_app.physics import Imaging
-from emdiff_app.priors import Card, Training, write_prior
+from emdiff_app.priors import write_prior
 
 from . import events
 from .checkpoint import latest, read_checkpoint
 from .control import FolderControl, StopRequested
-from .crops import CropSet, draw_places
+from .inputs import Inputs
 from .judging import Judgement, write_preview
+from .lock import Lock
+from .machine import device_name, memory_used
+from .planning import clock_for, steps_done
+from .preparing import prepare
 from .recipe import Recipe
 from .rounds import Rounds
 from .run_folder import RunFolder
 from .saving import Keeper
+from .space import check_space, space_needed
 from .team import Alone, Team
-from .timing import Clock
-from .work import E_BATCH, Unstable, Work
+from .work import Unstable
 
 __all__ = ["learn"]
 
 TICK_S = 0.2
+LOOK_S = 5.0
+"""The images are looked after so often."""
 MOST_HALVINGS = 6
 
 
 def learn(
-    run: RunFolder, on_event: Callable[[Any], None] = lambda event: None, team: Team | None = None
+    run: RunFolder,
+    on_event: Callable[[Any], None] = lambda event: None,
+    team: Team | None = None,
+    *,
+    time_limit_min: float | None = None,
 ) -> bool:
-    """Do the work that the run's recipe asks for, from its last checkpoint on; True if it ended well."""
-    writer = run.writer()
+    """Do the work that the run's recipe asks for, from its last checkpoint on; True if it ended well.
+
+    `time_limit_min` counts from now and takes the place of the recipe's. Where another worker is at it, or nothing can
+    be written, only `on_event` hears of it.
+    """
     team = team or Alone()
+    job = os.environ.get("TORCHELASTIC_RUN_ID", "") if team.size > 1 else ""
+    try:
+        with Lock(run.path / "lock", job) if team.leads else nullcontext():
+            return _told(run, on_event, team, time_limit_min)
+    except (EMDiffError, OSError) as error:
+        text = (
+            str(error) if isinstance(error, EMDiffError) else f"{run.path} cannot be used ({error.strerror})."
+        )
+        on_event(events.Failed(text=text))
+        return False
+
+
+def _told(run: RunFolder, on_event: Callable[[Any], None], team: Team, time_limit_min: float | None) -> bool:
+    """Work, with all that happens as events."""
+    writer = run.writer()
 
     def tell(event: Any) -> None:
         if team.leads or isinstance(event, events.Failed):
             writer.write(event)
         on_event(event)
 
+    learner = None
     try:
-        _Learner(run, run.recipe, tell, team).work()
-    except EMDiffError as error:
-        tell(events.Failed(text=str(error)))
-        return False
+        recipe = run.recipe
+        if time_limit_min is not None:
+            recipe = recipe.model_copy(update={"time_limit_min": time_limit_min})
+        learner = _Learner(run, recipe, tell, team)
+        learner.work()
     except Exception as error:
-        tell(events.Failed(text=_words(error), details=traceback.format_exc(limit=20)))
+        reason = _deeper(learner, error)
+        if isinstance(reason, EMDiffError):
+            tell(events.Failed(text=str(reason)))
+        else:
+            tell(events.Failed(text=_words(error), details=traceback.format_exc(limit=20)))
         return False
     return True
+
+
+def _deeper(learner: "_Learner | None", error: Exception) -> Exception:
+    """An image that was changed or deleted explains whatever reading it has led to."""
+    try:
+        if learner is not None:
+            learner.inputs.check()
+    except EMDiffError as reason:
+        return reason
+    return error
 
 
 def _words(error: Exception) -> str:
@@ -80,60 +124,60 @@ class _Learner:
         limit = None if recipe.time_limit_min is None else recipe.time_limit_min * 60
         self.control = FolderControl(run, time_limit_s=limit, on_pause=self._paused)
         self.keeper = Keeper(run, recipe.save_every_s, tell)
-        self.clock = _clock(recipe)
-        self._told = 0.0
+        self.clock = clock_for(recipe, team.size)
+        self.inputs = Inputs(run.path / "inputs.json", [Path(name) for name in recipe.stacks])
+        self._told = self._looked = 0.0
         self._best = False
 
     def work(self) -> None:
         if "OMP_NUM_THREADS" not in os.environ:  # whoever set it has a reason
             torch.set_num_threads(psutil.cpu_count(logical=False) or os.cpu_count() or 1)
-        stacks = self._open()
-        self.rounds = Rounds(self._work(stacks), self._judged)
-        try:
-            self._restore(len(stacks))
-            self._learn()
-        except StopRequested:
-            self._stopped()
-            return
-        if self.team.leads:
-            self.tell(events.Finished(round=self.recipe.rounds, prior=self.run.prior.name))
-
-    def _work(self, stacks: list[Stack]) -> Work:
-        recipe, side = self.recipe, self.recipe.crop
-        offset = getattr(recipe.model.noise, "offset", None)
-        self.scale = IntensityScale.fit(stacks, offset=offset, seed=recipe.seed)
-        judges, places = draw_places(stacks, side, recipe.held_out, recipe.crops, recipe.seed)
-        device = device_for(recipe.device)
-        self.pixel_size = {a: s.value for a, s in stacks[0].pixel_size.items() if s.unit == "um"}
-        return Work(
-            recipe=recipe,
-            crops=CropSet(stacks, places, side, self.scale),
-            judged=CropSet(stacks, judges, side, self.scale).batch(0, len(judges)).to(device),
-            imaging=self._bind(stacks[0], device),
-            device=device,
-            control=self.control,
-            team=self.team,
-            samples=self.keeper.samples,
+        self.prepared = prepare(
+            self.recipe,
+            self.control,
+            self.team,
+            self.keeper.samples,
             tick=self._tick,
             keep=self._keep,
             notice=lambda text: self.tell(events.Notice(text=text)),
         )
+        if self.team.leads:
+            self.inputs.begin()
+        self.rounds = Rounds(self.prepared.work, self._judged)
+        try:
+            self._restore()
+            self._learn()
+            self._all_written()
+        except StopRequested:
+            self.team.leave()
+            self._stopped()
+            return
+        self.keeper.samples.forget(self.recipe.last_round + 2)
+        if self.team.leads:
+            self.tell(events.Finished(round=self.recipe.last_round, prior=self.run.prior.name))
 
-    def _restore(self, images: int) -> None:
+    def _restore(self) -> None:
         name, damaged = latest(self.run.checkpoints) if self.team.leads else (None, [])
         for other in damaged:
             self.tell(events.Notice(text=f"The checkpoint {other} is damaged; the one before it is used."))
         name = self.team.agreed(name)
         if name is not None:
             self.rounds.restore(read_checkpoint(self.run.checkpoints / name))
-        state = self.rounds.state
-        parameters = parameter_count(self.rounds.prior) if self.rounds.trainer else 0
+        state, work = self.rounds.state, self.rounds.work
+        channels, area = work.judged.shape[1], math.prod(work.imaging.domain)
+        parameters = parameter_count(LearnedPrior(self.recipe.size, channels, 1.0))
+        if self.team.leads:
+            check_space(self.run.path, space_needed(parameters, len(work.crops) * channels * area))
+        for phase, count in steps_done(self.recipe, state, self.team.size).items():
+            self.clock.already(phase, count)
         self.tell(
             events.Started(
-                rounds=self.recipe.rounds,
-                device=str(self.rounds.work.device),
-                images=images,
-                crops=len(self.rounds.work.crops),
+                rounds=self.recipe.last_round,
+                device=str(work.device),
+                device_name=device_name(work.device),
+                processes=self.team.size,
+                images=len(self.prepared.stacks),
+                crops=len(work.crops),
                 parameters=parameters,
                 resumed_from_round=None if name is None else max(state.round - 1, 0),
             )
@@ -159,7 +203,6 @@ class _Learner:
         self.rounds.restore(read_checkpoint(self.run.checkpoints / name))
         state = self.rounds.state
         state.halvings = halvings
-        self.rounds.calm()
         self.tell(
             events.Notice(
                 text=f"Training became unstable at step {unstable.step}; went back to "
@@ -188,14 +231,18 @@ class _Learner:
 
         self.keeper.write("preview", show)
         if best:
-            prior, card = copy.deepcopy(self.rounds.prior), self._card()
+            prior = copy.deepcopy(self.rounds.prior)
+            card = self.prepared.card(prior, self.rounds.state)
             self.keeper.write("prior", lambda: write_prior(self.run.prior, prior, card))
         self._best = best
 
     def _keep(self, now: bool = False) -> None:
-        """Save if it is time to; only the leader of a team does."""
+        """Save if it is time to, and see that the images are still there; only the leader of a team does."""
         if not self.team.leads:
             return
+        if time.monotonic() - self._looked > LOOK_S:
+            self._looked = time.monotonic()
+            self.inputs.check()
         training = self.rounds.state.stage == "m-step"
         if now or (self.keeper.due and training):
             snapshot = self.rounds.snapshot()
@@ -205,6 +252,14 @@ class _Learner:
         elif self.keeper.trouble and self.keeper.due:
             self.keeper.pay()
 
+    def _all_written(self) -> None:
+        """The result is worth waiting for, as long as its folder is there."""
+        while self.team.leads and not self.keeper.pay():
+            if not self.run.path.is_dir():
+                raise RunError(f"The run folder {self.run.path} was removed, and what was learned with it.")
+            self.control.check()
+            time.sleep(1.0)
+
     def _stopped(self) -> None:
         self._keep(True)
         if not self.team.leads:
@@ -212,38 +267,6 @@ class _Learner:
         self.run.clear_requests()
         kept = self.run.prior.name if self.run.prior.exists() else None
         self.tell(events.Stopped(round=self.rounds.state.round, prior=kept))
-
-    def _card(self) -> Card:
-        prior, recipe = self.rounds.prior, self.recipe
-        training = Training(
-            images=tuple(Path(s).name for s in recipe.stacks),
-            crops=len(self.rounds.work.crops),
-            rounds=self.rounds.state.round,
-            held_out=tuple(self.rounds.state.scores),
-        )
-        return Card(
-            size=prior.size,
-            channels=prior.channels,
-            sigma_data=prior.sigma_data,
-            mean=prior.mean,
-            scale=self.scale,
-            pixel_size_um=self.pixel_size,
-            model=recipe.model,
-            training=training,
-        )
-
-    def _open(self) -> list[Stack]:
-        recipe = self.recipe
-        return [
-            open_stack(Path(name), axes=recipe.axes, pixel_size=recipe.pixel_size_um, channel=recipe.channel)
-            for name in recipe.stacks
-        ]
-
-    def _bind(self, stack: Stack, device: torch.device) -> Imaging:
-        side = self.recipe.crop
-        return self.recipe.model.bind(
-            (side, side), pixel_size=stack.pixel_size, scale=self.scale, device=device
-        )
 
     def _tick(self, phase: str, step: int, steps: int, loss: float | None) -> None:
         if not self.team.leads:
@@ -259,6 +282,7 @@ class _Learner:
                 step=step,
                 steps=steps,
                 loss=loss,
+                memory_bytes=memory_used(self.rounds.work.device),
                 remaining_s=self.clock.remaining_s(),
             )
         )
@@ -267,22 +291,3 @@ class _Learner:
         if self.team.leads:
             self.tell(events.Paused() if paused else events.Resumed())
         self.clock.wait()
-
-
-def _clock(recipe: Recipe) -> Clock:
-    """What the whole run consists of; weights are in evaluations of the network."""
-    batches = -(-recipe.crops // E_BATCH)
-    return Clock(
-        planned={
-            "start": recipe.gaussian_rounds,
-            "e-step": batches * (recipe.rounds + 1),
-            "m-step": recipe.first_steps + recipe.rounds * recipe.steps,
-            "score": recipe.rounds + 1,
-        },
-        weight={
-            "start": 10,
-            "e-step": E_BATCH * recipe.sampler_steps,
-            "m-step": 3 * recipe.batch,
-            "score": 500,
-        },
-    )

@@ -28,12 +28,7 @@ class RunFolder:
     @classmethod
     def create(cls, path: Path, recipe: Recipe) -> "RunFolder":
         """Make a new run; a folder that already holds something is never taken over."""
-        path = Path(path).absolute()
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise RunError(
-                f"{path} already holds files, so no run was started there and nothing was changed. Choose a "
-                f"new folder, or go on with an old run by `emdiff resume {path.name}`."
-            )
+        path = cls.check_free(path)
         run = cls(path)
         try:
             for folder in (run.checkpoints, run.previews, run.control):
@@ -45,6 +40,22 @@ class RunFolder:
                 f"No run folder could be made at {path} ({error.strerror}); choose another."
             ) from None
         return run
+
+    @staticmethod
+    def check_free(path: Path) -> Path:
+        """Refuse a place where a run cannot be made."""
+        path = Path(path).absolute()
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            go_on = (
+                f", or go on with that run by `emdiff resume {path}`"
+                if (path / "recipe.json").exists()
+                else ""
+            )
+            raise RunError(
+                f"{path} already holds files, so no run was started there and nothing was changed. Choose a "
+                f"new folder{go_on}."
+            )
+        return path
 
     @classmethod
     def open(cls, path: Path) -> "RunFolder":

@@ -31,16 +31,16 @@ class Team(Protocol):
         """Replace each tensor by its sum over all members."""
         ...
 
-    def any(self, wish: bool) -> bool:
-        """Whether at least one member says yes."""
-        ...
-
     def agreed(self, value: T) -> T:
         """The leader's value; plain JSON values only."""
         ...
 
     def barrier(self) -> None:
-        """Wait for all members."""
+        """Wait for all members; if one of them has left, raise `StopRequested` in all."""
+        ...
+
+    def leave(self) -> None:
+        """The user wants to stop, and this member noticed: the others hear it when they meet next."""
         ...
 
 
@@ -55,11 +55,11 @@ class Alone:
     def add_up(self, tensors: list[Tensor]) -> None:
         return None
 
-    def any(self, wish: bool) -> bool:
-        return wish
-
     def agreed(self, value: Any) -> Any:
         return value
 
     def barrier(self) -> None:
+        return None
+
+    def leave(self) -> None:
         return None

@@ -1,0 +1,84 @@
+"""The images of a run are the same from its beginning to its end, whoever tidies up meanwhile.
+
+When it begins, the run notes the size of each file and a checksum of its first and last bytes; while it learns, and
+when it goes on, they are compared.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from emdiff_app.errors import RunError
+from emdiff_app.images.atomic import write_bytes
+
+__all__ = ["Inputs"]
+
+ENDS = 1 << 16
+MOST_ENTRIES = 20_000
+
+
+class Inputs:
+    """What the files were when the run began; `check` is cheap unless one has been touched."""
+
+    def __init__(self, note: Path, files: Iterable[Path]) -> None:
+        self.note = note
+        self.files = list(files)
+        self.known: dict[str, str] = {}
+        self._stamps: dict[Path, tuple[int, int]] = {}
+
+    def begin(self) -> None:
+        """Compare with what was noted when the run began, or note it now."""
+        try:
+            self.known = json.loads(self.note.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            self.known = {str(file): self._mark(file) for file in self.files}
+            write_bytes(self.note, json.dumps(self.known, indent=2).encode(), error=RunError)
+        self.check()
+
+    def check(self) -> None:
+        """Refuse to go on with other images."""
+        for file in self.files:
+            stamp = self._stamp(file)
+            if stamp == self._stamps.get(file):
+                continue
+            if self.known.setdefault(str(file), self._mark(file)) != self._mark(file):
+                raise RunError(
+                    f"{file.name} is not the image any more that this run began with; what was saved is kept. Put the "
+                    f"old one back at {file} and resume, or start a new run."
+                )
+            self._stamps[file] = stamp
+
+    def _stamp(self, file: Path) -> tuple[int, int]:
+        try:
+            found = file.stat()
+        except OSError as error:
+            raise self._gone(file, error) from None
+        return found.st_mtime_ns, found.st_size
+
+    def _mark(self, file: Path) -> str:
+        """Of a file, its size and ends; of a folder, the names and sizes of what is in it."""
+        found = hashlib.sha256()
+        try:
+            if file.is_dir():
+                size = 0
+                for entry in sorted(os.scandir(file), key=lambda e: e.name)[:MOST_ENTRIES]:
+                    own = entry.stat().st_size if entry.is_file() else 0
+                    found.update(f"{entry.name} {own}\n".encode())
+                    size += own
+            else:
+                size = file.stat().st_size
+                with file.open("rb") as opened:
+                    found.update(opened.read(ENDS))
+                    opened.seek(max(0, size - ENDS))
+                    found.update(opened.read(ENDS))
+        except OSError as error:
+            raise self._gone(file, error) from None
+        return f"{size} {found.hexdigest()[:32]}"
+
+    def _gone(self, file: Path, error: OSError) -> RunError:
+        return RunError(
+            f"{file.name} cannot be read any more ({error.strerror}); what was saved is kept. Put it back at {file} "
+            "and resume, or start a new run."
+        )

@@ -1,0 +1,46 @@
+"""What a run consists of, in small steps: for the time that is left."""
+
+from collections import Counter
+
+from .recipe import Recipe
+from .timing import Clock
+from .work import E_BATCH, State
+
+__all__ = ["clock_for", "steps_done"]
+
+
+def clock_for(recipe: Recipe, processes: int) -> Clock:
+    """A clock for the whole run; weights are in evaluations of the network."""
+    planned: Counter[str] = Counter()
+    for number in range(recipe.last_round + 1):
+        planned += _round(recipe, number, processes)
+    weight: dict[str, float] = {
+        "start": 10,
+        "e-step": E_BATCH * recipe.sampler_steps,
+        "m-step": 3 * recipe.batch,
+        "score": 500,
+    }
+    return Clock(planned=dict(planned), weight=weight)
+
+
+def steps_done(recipe: Recipe, state: State, processes: int) -> dict[str, int]:
+    """What of it lies behind a run that goes on from `state`."""
+    done: Counter[str] = Counter()
+    for number in range(state.round):
+        done += _round(recipe, number, processes)
+    if state.stage != "e-step":
+        here = _round(recipe, state.round, processes)
+        done += Counter({"start": here["start"], "e-step": here["e-step"], "m-step": state.step})
+    return dict(done)
+
+
+def _round(recipe: Recipe, number: int, processes: int) -> Counter[str]:
+    crops = round(recipe.crops * recipe.share(number))
+    return Counter(
+        {
+            "start": 0 if number else recipe.gaussian_rounds,
+            "e-step": -(-crops // (E_BATCH * processes)),
+            "m-step": recipe.steps_in(number),
+            "score": 1,
+        }
+    )

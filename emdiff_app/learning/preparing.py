@@ -1,0 +1,90 @@
+"""From a recipe to everything that learning needs: the images opened, scaled and cut, and what goes onto the card."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from emdiff_app.diffusion import LearnedPrior
+from emdiff_app.diffusion.device import device_for
+from emdiff_app.errors import RunError
+from emdiff_app.images import IntensityScale, Stack, open_stack
+from emdiff_app.priors import Card, Training
+
+from .binding import Binding, noises_of
+from .control import Control
+from .crops import CropSet
+from .places import draw_places
+from .recipe import Recipe
+from .samples import Samples
+from .team import Team
+from .work import State, Work
+
+__all__ = ["Prepared", "prepare"]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The work, and what only the card must know."""
+
+    work: Work
+    stacks: list[Stack]
+    scale: IntensityScale
+
+    def card(self, prior: LearnedPrior, state: State) -> Card:
+        """What is said about the prior after the present round."""
+        recipe = self.work.recipe
+        training = Training(
+            images=tuple(Path(s).name for s in recipe.stacks),
+            crops=len(self.work.crops),
+            rounds=state.round,
+            held_out=tuple(state.scores),
+            notices=tuple(state.notes.get("notices", ())),
+        )
+        return Card(
+            size=prior.size,
+            channels=prior.channels,
+            sigma_data=prior.sigma_data,
+            mean=prior.mean,
+            estimate=state.notes.get("estimate", "samples"),
+            scale=self.scale,
+            pixel_size_um={a: s.value for a, s in self.stacks[0].pixel_size.items() if s.unit == "um"},
+            model=recipe.model,
+            training=training,
+        )
+
+
+def prepare(recipe: Recipe, control: Control, team: Team, samples: Samples, **ways: Any) -> Prepared:
+    """Open the images and draw the crops; `ways` are those of `Work` to the outside."""
+    stacks = _open(recipe)
+    side = recipe.crop
+    offset = getattr(recipe.model.noise, "offset", None)
+    scale = IntensityScale.fit(stacks, offset=offset, seed=recipe.seed)
+    judges, places = draw_places(stacks, side, recipe.held_out, recipe.crops, recipe.seed, tries=recipe.tries)
+    device = device_for(recipe.device)
+    if recipe.batch < team.size:
+        raise RunError(
+            f"{team.size} processes cannot share a batch of {recipe.batch} crops; nothing was started. "
+            "Start fewer, or put a larger `batch` into the recipe."
+        )
+    per_image = {"auto": None, "yes": True, "no": False}[recipe.noise_per_image]
+    noises = noises_of(stacks, per_image, recipe.seed)
+    binding = Binding(recipe.model, stacks, side, scale, device, noises)
+    work = Work(
+        recipe=recipe,
+        crops=CropSet(stacks, places, side, scale, holes=binding.by_nan),
+        judges=CropSet(stacks, judges, side, scale, holes=binding.by_nan),
+        binding=binding,
+        device=device,
+        control=control,
+        team=team,
+        samples=samples,
+        **ways,
+    )
+    return Prepared(work, stacks, scale)
+
+
+def _open(recipe: Recipe) -> list[Stack]:
+    return [
+        open_stack(Path(name), axes=recipe.axes, pixel_size=recipe.pixel_size_um, channel=recipe.channel)
+        for name in recipe.stacks
+    ]

@@ -1,0 +1,95 @@
+"""The time that is left, and the time limit, on computers that sleep and whose clocks are set."""
+
+import pytest
+from tiny_runs import make_run
+
+from emdiff_app.learning import Recipe
+from emdiff_app.learning.control import FolderControl, StopRequested
+from emdiff_app.learning.planning import clock_for, steps_done
+from emdiff_app.learning.timing import Clock
+from emdiff_app.learning.work import State
+
+
+class Time:
+    """A clock that a test sets."""
+
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def clock(time, steps=100):
+    return Clock({"m-step": steps}, {"m-step": 1.0}, now=time)
+
+
+def run_steps(clock, time, count, each=2.0):
+    for _ in range(count):
+        time.now += each
+        clock.tick("m-step")
+
+
+def test_the_remaining_time_is_a_range_around_the_truth():
+    time = Time()
+    watch = clock(time)
+    assert watch.remaining_s() is None
+    run_steps(watch, time, 40)
+    low, high = watch.remaining_s()
+    assert low < 60 * 2.0 < high
+
+
+@pytest.mark.parametrize("jump", [9 * 3600.0, -3600.0])
+def test_a_night_of_sleep_is_not_taken_for_slow_work(jump):
+    time = Time()
+    watch = clock(time)
+    run_steps(watch, time, 40)
+    time.now += jump
+    run_steps(watch, time, 10)
+    low, high = watch.remaining_s()
+    assert low < 50 * 2.0 < high < 200
+
+
+def test_work_that_becomes_slower_is_believed():
+    time = Time()
+    watch = clock(time)
+    run_steps(watch, time, 10, each=2.0)
+    run_steps(watch, time, 40, each=30.0)
+    assert watch.remaining_s()[1] > 50 * 20
+
+
+def test_a_resumed_run_counts_only_what_is_left():
+    time = Time()
+    watch = clock(time)
+    watch.already("m-step", 80)
+    run_steps(watch, time, 10)
+    low, high = watch.remaining_s()
+    assert low < 10 * 2.0 < high
+
+
+def test_what_is_done_and_what_is_planned_add_up(tmp_path):
+    recipe = make_run(tmp_path, rounds=3).recipe
+    assert isinstance(recipe, Recipe)
+    everything = State(round=recipe.last_round + 1)
+    assert steps_done(recipe, everything, 1) == clock_for(recipe, 1).planned
+    half = steps_done(recipe, State(round=2, stage="m-step", step=5), 1)
+    assert half["m-step"] == recipe.steps_in(0) + recipe.steps_in(1) + 5
+    assert half["score"] == 2
+
+
+def test_a_time_limit_counts_work_and_neither_sleep_nor_pauses(tmp_path):
+    time, run = Time(), make_run(tmp_path)
+    control = FolderControl(run, time_limit_s=1000.0, clock=time)
+    for jump in (1.0, 8 * 3600.0, -7200.0, 1.0):
+        time.now += jump
+        control.check()
+    assert 500 < seconds_until_stop(control, time) < 1000
+
+
+def seconds_until_stop(control, time):
+    for seconds in range(2000):
+        try:
+            control.check()
+        except StopRequested:
+            return seconds
+        time.now += 1.0
+    return None
