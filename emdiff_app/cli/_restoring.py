@@ -12,7 +12,7 @@ from typing import Any
 import typer
 
 from emdiff_app.errors import EMDiffError
-from emdiff_app.restoring import Outcome, RestoreProgress, Source
+from emdiff_app.restoring import INTENSITIES, Outcome, RestoreProgress, Source
 
 from ._output import emit, say
 
@@ -57,6 +57,10 @@ def restorer(
     if choices.form not in ("", *FORMATS):
         raise EMDiffError(
             f"--format must be {' or '.join(FORMATS)}, not {choices.form!r}; nothing was restored."
+        )
+    if choices.intensities not in INTENSITIES:
+        raise EMDiffError(
+            f"--intensities must be {' or '.join(INTENSITIES)}, not {choices.intensities!r}; nothing was restored."
         )
     if method != "prior":
         from ._without_prior import without_prior

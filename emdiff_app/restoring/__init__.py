@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 from .batch import Outcome, Source, find_sources, restore_each
 from .job import Cancelled, RestoreProgress
-from .words import WORDS, checked_words
+from .words import INTENSITIES, WORDS, checked_words
 
 if TYPE_CHECKING:
     from .engine import Settings
-    from .intensities import INTENSITIES
     from .restorer import Restoration, restore
     from .task import KnownPrior, Task, known_prior, prepare
     from .tiling import Tiled
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 
 # Found on first use: these need torch.
 _HOME = {
-    "INTENSITIES": "intensities",
     "KnownPrior": "task",
     "Restoration": "restorer",
     "Settings": "engine",

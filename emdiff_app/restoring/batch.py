@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any, Literal
 from emdiff_app.errors import EMDiffError, StackError
 
 from .job import Cancelled
+from .words import SUFFIXES
 
 __all__ = ["Outcome", "Source", "find_sources", "restore_each"]
 
@@ -49,6 +51,7 @@ def find_sources(patterns: Sequence[str | Path]) -> list[Source]:
         if not found:
             raise StackError(f"{pattern}: there is no such image; nothing was restored. Check the name.")
         paths += [path for path in found if path not in paths]
+    paths = _without_results(paths)
     shared = Counter(_stem(path) for path in paths)
     named = [
         (path, _stem(path) if shared[_stem(path)] == 1 else f"{path.absolute().parent.name}-{_stem(path)}")
@@ -94,6 +97,18 @@ def _found(path: Path) -> Iterator[Path]:
         yield from sorted(p for p in path.iterdir() if p.suffix.lower() in ENDINGS and p.name[0] != ".")
     elif path.exists():
         yield path
+
+
+def _without_results(paths: list[Path]) -> list[Path]:
+    """Results that lie among their inputs are none: `a-restored` beside `a`."""
+    stems = {_stem(path) for path in paths}
+    endings = tuple(f"-{suffix}" for suffix in set(SUFFIXES.values()))
+
+    def is_result(stem: str) -> bool:
+        stem = re.sub(r"(-sample)-[0-9]+$", r"\1", stem)
+        return any(stem.endswith(e) and stem.removesuffix(e) in stems for e in endings)
+
+    return [path for path in paths if not is_result(_stem(path))]
 
 
 def _is_zarr(path: Path) -> bool:

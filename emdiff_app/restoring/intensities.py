@@ -4,9 +4,9 @@ from emdiff_app.errors import EMDiffError
 from emdiff_app.images import IntensityScale, Stack
 from emdiff_app.physics import ImagingModel, PoissonGaussianNoise
 
-__all__ = ["INTENSITIES", "scales_for"]
+from .words import INTENSITIES
 
-INTENSITIES = ("prior", "image")
+__all__ = ["scales_for"]
 
 
 def scales_for(
@@ -23,7 +23,7 @@ def scales_for(
     """
     if intensities not in INTENSITIES:
         raise EMDiffError(
-            f"--intensities must be {' or '.join(INTENSITIES)}, not {intensities!r}; nothing was restored."
+            f"intensities must be {' or '.join(INTENSITIES)}, not {intensities!r}; nothing was restored."
         )
     if intensities == "image":
         noise = (given or own).noise

@@ -54,7 +54,7 @@ class KeptPlanes:
                 np.savez(handle, **{name: values[number] for name, values in planes.items()})
         line = {"planes": indices, "fits": [asdict(fit) for fit in fits], "unstable": unstable}
         with (self.folder / FINISHED).open("a", encoding="utf-8") as handle:
-            handle.write(json.dumps(line) + "\n")
+            handle.write(f"\n{json.dumps(line)}\n")  # the line before may be torn
         self._take(line)
 
     def read(self, name: str, index: tuple[int, ...]) -> NDArray[np.float32]:
@@ -99,7 +99,7 @@ class KeptPlanes:
         for line in text.split("\n"):
             try:
                 found = json.loads(line)
-            except ValueError:  # the last one of a process that was killed
+            except ValueError:  # empty, or the last one of a process that was killed
                 continue
             if all(self._file(tuple(index)).is_file() for index in found["planes"]):
                 yield found

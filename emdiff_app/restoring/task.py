@@ -132,8 +132,8 @@ def prepare(
 
 
 def sentences_of(task: Task, fits: list[Agreement], unstable: int) -> tuple[str, ...]:
-    """What the user should know of a finished restoration."""
+    """What the user should know of a finished restoration, the verdict first."""
     shaken = Report()
     shaken.rescued.update(range(unstable))
     verdict = (Agreement.of_all(fits).verdict,) if fits else ()
-    return tuple(s for s in (*task.said, *verdict, shaken.sentence, *task.engine.notes) if s)
+    return tuple(s for s in (*verdict, shaken.sentence, *task.said, *task.engine.notes) if s)

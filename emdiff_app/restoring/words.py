@@ -4,7 +4,16 @@ from collections.abc import Iterable, Sequence
 
 from emdiff_app.errors import EMDiffError
 
-__all__ = ["ENOUGH", "NEED_SPREAD", "SUFFIXES", "WORDS", "checked_words", "drawn", "result_names"]
+__all__ = [
+    "ENOUGH",
+    "INTENSITIES",
+    "NEED_SPREAD",
+    "SUFFIXES",
+    "WORDS",
+    "checked_words",
+    "drawn",
+    "result_names",
+]
 
 SUFFIXES = {
     "mean": "restored",
@@ -16,6 +25,8 @@ SUFFIXES = {
 """What a result is called in the names of files and layers."""
 WORDS = tuple(SUFFIXES)
 NEED_SPREAD = {"spread", "prior-alone"}
+INTENSITIES = ("prior", "image")
+"""By what grey levels are understood: see `intensities.py`."""
 ENOUGH = 8
 """So many samples are drawn where none were asked for but are needed."""
 

@@ -81,14 +81,17 @@ def write_restoration(
     Samples and estimates are written in `dtype` (`same` as the input, or float32); spreads and shares are float32.
     """
     files = target.files(task)
+    resuming = target.unfinished(task).exists()
     for path in files.values():
-        ensure_free(path, overwrite=overwrite)
+        # An earlier run may have been stopped between its results: what it wrote may be written again.
+        ensure_free(path, overwrite=overwrite or (resuming and _made_by(path) == _key(task)))
     kept = KeptPlanes(target.unfinished(task), _identity(task))
     if len(kept):
         on_resumed(len(kept))
-    _check_space(task, kept, target.folder)
     try:
+        _check_space(task, kept, target.folder)
         _restore(task, kept, Watch(_count(task), on_progress, should_stop))
+        written = _write(task, kept, files, dtype, compression, overwrite or resuming)
     except Cancelled:
         raise
     except EMDiffError as error:
@@ -98,7 +101,9 @@ def write_restoration(
         raise StackError(
             f"{task.stack.name} could not be restored to its end ({why}). {_what_is_kept(kept)}".strip()
         ) from error
-    written = _write(task, kept, files, dtype, compression, overwrite)
+    finally:
+        if not len(kept):
+            kept.remove()
     kept.remove()
     return written
 
@@ -164,8 +169,8 @@ def _key(task: Task) -> str:
 def _what_is_kept(kept: KeptPlanes) -> str:
     if not len(kept):
         return ""
-    planes = "1 plane that is" if len(kept) == 1 else f"{len(kept)} planes that are"
-    return f"The {planes} finished are kept in {kept.folder.name}: the same command goes on from there."
+    planes = "1 plane that is finished is" if len(kept) == 1 else f"{len(kept)} planes that are finished are"
+    return f"The {planes} kept in {kept.folder.name}: the same command goes on from there."
 
 
 def _count(task: Task) -> int:

@@ -2,34 +2,26 @@
 
 import numpy as np
 import pytest
+import torch
+from restoring_tools import BLURRED, NOISE, SIZES, gaussian_prior, small_prior, squares, stack_of, write_small
 
-from emdiff_app.diffusion import LearnedPrior
-from emdiff_app.errors import EMDiffError
-from emdiff_app.images import IntensityScale, PixelSize, stack_from_array
+import emdiff_app
+from emdiff_app.errors import EMDiffError, PhysicsError, PriorError
+from emdiff_app.images import PixelSize, stack_from_array
 from emdiff_app.physics import ImagingModel
-from emdiff_app.priors import Card, write_prior
 from emdiff_app.restoring import Cancelled, restore
-
-MODEL = ImagingModel.model_validate({"noise": {"kind": "gaussian", "sigma": 20}})
+from emdiff_app.restoring.look import TURNS
 
 
 @pytest.fixture
 def prior(tmp_path):
     """An untrained prior: the best linear guess, enough to see what restoring itself does."""
-    scale = IntensityScale(offset=100, gain=200)
-    card = Card(size="tiny", channels=1, sigma_data=0.4, mean=0.5, scale=scale, model=MODEL)
-    write_prior(tmp_path / "p.emprior", LearnedPrior("tiny", 1, 0.4, 0.5), card)
-    return tmp_path / "p.emprior"
+    return write_small(tmp_path / "p.emprior", trained=False)
 
 
 @pytest.fixture
 def stack():
-    rng = np.random.default_rng(0)
-    clean = np.zeros((3, 40, 50)) + 150
-    clean[:, 10:30, 15:35] = 300
-    noisy = (clean + rng.normal(0, 20, clean.shape)).astype(np.float32)
-    size = {"Z": PixelSize(0.3), "Y": PixelSize(0.1), "X": PixelSize(0.1)}
-    return stack_from_array(noisy, "ZYX", pixel_size=size, name="square")
+    return stack_of(squares())
 
 
 def test_a_restoration_keeps_axes_pixel_size_and_grey_levels(prior, stack):
@@ -40,34 +32,164 @@ def test_a_restoration_keeps_axes_pixel_size_and_grey_levels(prior, stack):
     assert (result.spread.numpy() > 0).all()
 
 
-def test_one_sample_has_no_spread(prior, stack):
+def test_times_and_channels_come_back_in_their_places(prior):
+    planes = squares(4, 24, 28).reshape(2, 2, 24, 28)
+    named = stack_of(planes, "TCYX", channels=("green", "red"))
+    made = restore(named, prior).mean
+    assert (made.axes, made.channels) == ("TCYX", ("green", "red"))
+    assert [np.abs(made.numpy()[t, c] - planes[t, c]).mean() < 20 for t in (0, 1) for c in (0, 1)]
+
+
+def test_the_clean_estimate_of_noisy_images_is_one_look(prior, stack):
+    """`E[x | y]` of a Gaussian pixel: the untrained prior knows no neighbours."""
+    steps = []
+    result = restore(stack, prior, on_progress=steps.append)
+    shrink = 0.4**2 / (0.4**2 + 0.1**2)
+    np.testing.assert_allclose(result.mean.numpy(), 200 + shrink * (stack.numpy() - 200), rtol=1e-4)
+    assert result.facts["method"] == "one look"
+    assert len(steps) == 3 + 1  # one evaluation for each plane, and the end
+    assert (result.spread.numpy() > 0).all()
+
+
+def test_one_look_and_many_samples_agree_for_a_gaussian():
+    """The closed form knows both: the mean, and the variance that is the same everywhere."""
+    prior = gaussian_prior(32)
+    model = ImagingModel.model_validate({"noise": {"kind": "gaussian", "sigma": 0.3}})
+    truth = prior.draw(1, torch.Generator().manual_seed(0))[0, 0].numpy()
+    stack = stack_of(truth + np.random.default_rng(0).normal(0, 0.3, truth.shape), "YX")
+    look = restore(stack, prior, model, write=("mean", "spread", "prior-alone"))
+    drawn = restore(stack, prior, model, samples=200, steps=12)
+    spread = float(look.spread.numpy().mean())
+    assert np.ptp(look.spread.numpy()) < 1e-4
+    assert drawn.spread.numpy().mean() == pytest.approx(spread, rel=0.05)
+    assert np.abs(drawn.mean.numpy() - look.mean.numpy()).mean() < 3 * spread / 200**0.5
+
+
+def test_flips_and_turns_change_little_and_cost_eight_looks(tmp_path):
+    path, stack = write_small(tmp_path / "p.emprior"), stack_of(squares(1, 48, 40))
+    steps = []
+    once, turned = (restore(stack, path, turns=turns, on_progress=steps.append) for turns in (False, True))
+    assert len(steps) == (1 + 1) + (len(TURNS) + 1)
+    difference = np.abs(once.mean.numpy() - turned.mean.numpy())
+    assert 0 < difference.mean() < 20
+    flipped = restore(stack_of(stack.numpy()[:, ::-1].copy()), path, turns=True)
+    np.testing.assert_allclose(flipped.mean.numpy()[:, ::-1], turned.mean.numpy(), atol=0.01)
+
+
+def test_one_sample_has_no_spread_unless_it_is_asked_for(prior, stack):
     assert restore(stack, prior, samples=1, steps=4).spread is None
+    asked = restore(stack, prior, samples=1, steps=4, write=("sample", "spread"))
+    assert (asked.spread.numpy() > 0).all()
+
+
+def test_all_samples_differ_and_their_mean_is_the_estimate(prior, stack):
+    made = restore(stack, prior, samples=3, steps=4, write=("mean", "spread", "samples"))
+    samples = np.stack([sample.numpy() for sample in made.samples])
+    assert samples.shape == (3, *stack.shape)
+    np.testing.assert_allclose(samples.mean(0), made.mean.numpy(), rtol=1e-4)
+    np.testing.assert_allclose(samples.std(0, ddof=1), made.spread.numpy(), rtol=1e-2, atol=0.01)
+
+
+def test_what_comes_from_the_prior_alone():
+    """For a Gaussian: everything where nothing was recorded, and `v / (v + sd^2)` of white images in noise."""
+    white = gaussian_prior(32)
+    white.spectrum = torch.full_like(white.spectrum, 0.16)
+    noise = {"kind": "gaussian", "sigma": 0.2}
+    masked = {"operator": [{"kind": "mask", "pattern": "lines", "step": 2}], "noise": noise}
+    stack = stack_of(np.random.default_rng(0).normal(0.5, 0.4, (32, 32)), "YX")
+    alone = restore(
+        stack, white, ImagingModel.model_validate(masked), samples=100, steps=16, write=("prior-alone",)
+    ).prior_alone.numpy()
+    assert alone[1::2].mean() == pytest.approx(1, abs=0.07)
+    assert alone[::2].mean() == pytest.approx(0.04 / 0.2, abs=0.04)
+    one_look = restore(stack, white, ImagingModel.model_validate({"noise": noise}), write=("prior-alone",))
+    np.testing.assert_allclose(one_look.prior_alone.numpy(), 0.2, rtol=1e-3)
+
+
+def test_a_super_resolved_image_lies_over_its_input(tmp_path):
+    """Half as large pixels, the first of which begins where the first recorded one does."""
+    model = ImagingModel.model_validate(
+        {"operator": [{"kind": "downsample", "factor": 2}], "noise": NOISE.noise}
+    )
+    path = write_small(tmp_path / "p.emprior", model=model)
+    made = restore(stack_of(squares(2, 20, 24)), path, samples=2, steps=3).mean
+    assert made.shape == (2, 40, 48)
+    assert made.pixel_size == {**SIZES, "Y": PixelSize(0.05), "X": PixelSize(0.05)}
+    places = made.extras["translation"]
+    assert (places["Y"].value, places["X"].value) == pytest.approx((-0.025, -0.025))
+
+
+def test_a_prior_of_noisy_images_restores_blurred_ones(prior, stack):
+    result = restore(stack, prior, BLURRED, samples=2, steps=4)
+    assert result.facts["method"] == "spectral"
+    assert result.facts["imaging_model_from"] == "the user"
+
+
+def test_a_prior_that_looks_at_neighbours_sees_the_whole_stack(tmp_path):
+    path = write_small(tmp_path / "p.emprior", neighbours=1)
+    planes = squares(4, 32, 36)
+    usual = restore(stack_of(planes), path).mean.numpy()
+    planes[2] += 30
+    changed = np.abs(restore(stack_of(planes), path).mean.numpy() - usual).mean((1, 2))
+    assert changed[1] > 0.01
+    assert changed[3] > 0.01
+    assert changed[0] < 1e-3
+
+
+@pytest.mark.parametrize("operator", [BLURRED.operator, [{"kind": "mask", "pattern": "lines", "step": 2}]])
+def test_a_model_for_planes_acts_on_each_slice_of_a_volume(tmp_path, operator):
+    model = ImagingModel.model_validate({"operator": operator, "noise": NOISE.noise})
+    path = write_small(tmp_path / "p.emprior", model=model, neighbours=1)
+    made = restore(stack_of(squares(3, 24, 28)), path, samples=2, steps=3)
+    assert made.mean.shape == (3, 24, 28)
+    assert np.isfinite(made.mean.numpy()).all()
+
+
+def test_colours_are_restored_together(tmp_path):
+    path = write_small(tmp_path / "p.emprior", channels=3)
+    photo = stack_from_array(
+        (100 + 100 * np.random.default_rng(0).random((40, 44, 3))).astype(np.uint8), "YXS"
+    )
+    made = restore(photo, path)
+    assert (made.mean.axes, made.mean.shape) == ("YXS", (40, 44, 3))
 
 
 def test_the_same_seed_restores_the_same(prior, stack):
-    one, other, third = (restore(stack, prior, steps=4, seed=s).mean.numpy() for s in (1, 1, 2))
+    one, other, third = (restore(stack, prior, samples=1, steps=4, seed=s).mean.numpy() for s in (1, 1, 2))
     np.testing.assert_array_equal(one, other)
     assert np.abs(one - third).mean() > 1
 
 
 def test_progress_runs_from_start_to_end(prior, stack):
     told = []
-    restore(stack, prior, samples=2, steps=4, on_progress=lambda p: told.append(p.fraction))
-    assert told == sorted(told)
-    assert told[-1] == 1
-    assert len(told) >= 3 * 2 * 4
+    restore(stack, prior, samples=2, steps=4, tile=32, on_progress=told.append)
+    fractions = [p.fraction for p in told]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1
+    assert {p.tile for p in told} > {0, 1}
+    assert {p.plane for p in told} == {0, 1, 2, 3}
 
 
 def test_cancelling_takes_effect_within_a_step(prior, stack):
     steps = []
     with pytest.raises(Cancelled):
-        restore(stack, prior, steps=50, on_progress=steps.append, should_stop=lambda: len(steps) >= 7)
+        restore(
+            stack, prior, samples=1, steps=50, on_progress=steps.append, should_stop=lambda: len(steps) >= 7
+        )
     assert len(steps) == 7
+
+
+def test_notebooks_give_arrays_and_dictionaries(prior):
+    made = emdiff_app.restore(
+        squares(), prior, {"noise": {"kind": "gaussian", "sigma": 20}}, axes="ZYX", samples=2, steps=3
+    )
+    assert made.mean.shape == (3, 40, 50)
+    assert callable(emdiff_app.learn)
 
 
 def test_colour_is_refused_by_a_prior_of_one_channel(prior):
     photo = stack_from_array(np.zeros((16, 16, 3), np.uint8), "YXS", name="photo")
-    with pytest.raises(EMDiffError, match=r"1 channel.*3"):
+    with pytest.raises(PriorError, match=r"1 channel.*3"):
         restore(photo, prior)
 
 
@@ -78,9 +200,14 @@ def test_a_pixel_that_is_not_a_number_is_refused(prior, stack):
         restore(stack_from_array(array, "ZYX", name="broken"), prior)
 
 
+def test_a_prior_in_memory_needs_to_be_told_the_imaging_model(stack):
+    with pytest.raises((PriorError, PhysicsError), match="imaging model"):
+        restore(stack, small_prior())
+
+
 def test_a_model_that_cannot_explain_the_data_is_said(prior, stack):
     blur = {"kind": "blur", "psf": {"kind": "gaussian", "sigma_px": 2}}
     wrong = ImagingModel.model_validate({"operator": [blur], "noise": {"kind": "gaussian", "sigma": 2}})
-    said = restore(stack, prior, wrong, steps=6)
+    said = restore(stack, prior, wrong, samples=1, steps=6)
     assert said.chi2 > 3
     assert "does not match" in said.sentences[0]

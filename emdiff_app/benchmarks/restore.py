@@ -1,0 +1,129 @@
+"""`emdiff bench restore`: seconds and peak memory of each way to restore, beside what users use instead.
+
+A plane of 2048 x 2048 and a stack of 60 planes of 512 x 512, every row in a process of its own; then the first two
+percent of an OME-Zarr of 20 GB, streamed with 1.2 GB for images and tiles. `emdiff bench restore quick` takes small
+images and no rivals that have to be installed.
+"""
+
+import importlib.util
+import json
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ._report import Report
+from ._restore_probe import Task
+from .io import make_sparse_zarr
+
+__all__ = ["run"]
+
+GB = 1e9
+STREAM_BYTES = 2 * GB
+FLAT = 0.1
+SHARE = 0.02
+"""The part of the huge file that is restored."""
+SIZE = "small"
+RIVALS = {"careamics": "careamics", "bm3d": "bm3d"}
+WAYS = {
+    "one look": "EMDiff, clean estimate of a noisy image (one evaluation), and its spread",
+    "sample": "EMDiff, one sample of a noisy image (12 evaluations)",
+    "average": "EMDiff, average of 8 samples of a noisy image",
+    "deblurred": "EMDiff, one sample of a blurred image (24 evaluations)",
+    "richardson-lucy": "Richardson-Lucy (scikit-image), 20 iterations",
+    "bm3d": "BM3D (its authors' library)",
+    "careamics": "CAREamics, tiled prediction by a network of as many weights",
+}
+
+
+def run(report: Report) -> None:
+    quick = "quick" in report.arguments
+    shapes = [(1, 192, 192), (3, 96, 96)] if quick else [(1, 2048, 2048), (60, 512, 512)]
+    ways = [way for way in WAYS if _there(way) and not (quick and way in RIVALS)]
+    missing = [way for way in RIVALS if not _there(way)]
+    report.text(
+        "Every row runs in a process of its own and restores the same synthetic images. Seconds are those of the "
+        "restoration; memory is the largest resident set, libraries and images included. The network is "
+        f"{'tiny' if quick else SIZE} and untrained, which takes as long as a trained one. Samples are drawn with the "
+        "default sampler and steps."
+    )
+    if missing:
+        report.text(f"Not installed here, so not measured: {', '.join(missing)}.")
+    for shape in shapes:
+        _compare(report, shape, ways, "tiny" if quick else SIZE)
+    _stream(report, 200 if quick else round(20 * GB / (2048 * 2048 * 2)), 3 if quick else None)
+
+
+def _compare(report: Report, shape: tuple[int, ...], ways: list[str], size: str) -> None:
+    found = {way: probe(Task(way, shape, size)) for way in ways}
+    report.text(f"## {' x '.join(str(n) for n in shape if n > 1)}")
+    report.table(
+        ["", "seconds", "Mpixel/s", "peak memory, MB"],
+        [
+            [
+                WAYS[way],
+                f["seconds"],
+                shape[0] * shape[1] * shape[2] / f["seconds"] / 1e6,
+                f["peak"] / 1e6,
+            ]
+            for way, f in found.items()
+        ],
+    )
+    if "careamics" in found:
+        ratio = found["careamics"]["seconds"] / found["one look"]["seconds"]
+        weights = found["one look"]["weights"], found["careamics"]["weights"]
+        report.text(
+            f"One clean estimate beside CAREamics' tiled prediction ({weights[0]:.0f} and {weights[1]:.0f} weights): "
+            f"{ratio:.2f} times as fast; target at least 1: {'met' if ratio >= 1 else 'NOT met'}."
+        )
+
+
+def _stream(report: Report, planes: int, most: int | None) -> None:
+    """Restore the beginning of a huge sparse file, and watch the memory from plane to plane."""
+    with tempfile.TemporaryDirectory(prefix="emdiff-bench-restore-") as name:
+        path = Path(name) / "huge.zarr"
+        make_sparse_zarr(path, planes)
+        count = most or max(round(SHARE * planes), 4)
+        found = probe(Task("stream", (count, 2048, 2048), "tiny", str(path)))
+    resident = found["resident"]
+    grown = (max(resident[len(resident) // 2 :]) - max(resident[: len(resident) // 2])) / max(resident)
+    met = found["peak"] < STREAM_BYTES and grown < FLAT
+    report.text("## A huge OME-Zarr, streamed")
+    report.table(
+        [
+            "file, GB",
+            "planes restored",
+            "seconds",
+            "peak memory, GB",
+            "growth in the second half",
+            "target",
+            "met",
+        ],
+        [
+            [
+                planes * 2048 * 2048 * 2 / GB,
+                len(resident),
+                found["seconds"],
+                found["peak"] / GB,
+                f"{100 * grown:.1f} %",
+                f"< {STREAM_BYTES / GB:g} GB, < {100 * FLAT:g} %",
+                "yes" if met else "NO",
+            ]
+        ],
+    )
+
+
+def probe(task: Task) -> dict[str, Any]:
+    """Run one task in a process of its own."""
+    words = [sys.executable, "-m", "emdiff_app.benchmarks._restore_probe", json.dumps(asdict(task))]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{task.way} failed: {done.stderr.strip()[-2000:]}")
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def _there(way: str) -> bool:
+    return way not in RIVALS or importlib.util.find_spec(RIVALS[way]) is not None

@@ -1,0 +1,35 @@
+"""`emdiff bench restore` in miniature: every way restores, and the table says what was measured."""
+
+import pytest
+
+from emdiff_app.benchmarks import restore
+from emdiff_app.benchmarks._report import Report
+from emdiff_app.benchmarks._restore_probe import Task, images, measured
+
+
+@pytest.mark.parametrize("way", ["one look", "sample", "deblurred", "richardson-lucy"])
+def test_every_way_restores(way):
+    found = measured(Task(way, (2, 48, 48), "tiny"))
+    assert found["seconds"] > 0
+    assert found["peak"] > 1e7
+
+
+def test_the_images_are_noise_on_structures():
+    noisy = images(Task("", (2, 64, 64), "tiny"))
+    assert 0.15 < (noisy[0] - noisy[1]).std() / 2**0.5 < 0.25
+
+
+def test_the_table_has_a_row_for_each_way_and_a_verdict(monkeypatch, tmp_path):
+    def probe(task):
+        memory = {"resident": [10**9, 10**9, 10**9, 10**9]} if task.way == "stream" else {}
+        return {"seconds": 2.0, "peak": 1.5e9, "weights": 5, **memory}
+
+    monkeypatch.setattr(restore, "probe", probe)
+    monkeypatch.setattr(restore, "_there", lambda way: True)
+    monkeypatch.setattr(restore, "make_sparse_zarr", lambda path, planes: [])
+    report = Report("restore", tmp_path)
+    restore.run(report)
+    text = report.markdown()
+    assert all(name in text for name in restore.WAYS.values())
+    assert "1.00 times as fast; target at least 1: met" in text
+    assert "| yes |" in text

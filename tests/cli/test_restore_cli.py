@@ -1,0 +1,172 @@
+"""`emdiff restore`: many files, a summary, and an exit code that says what became of them."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emdiff_app.cli import main
+from emdiff_app.errors import StackError
+from emdiff_app.images import open_stack, save_stack
+from emdiff_app.restoring import find_sources
+
+sys.path.append(str(Path(__file__).parents[1] / "restoring"))
+from restoring_tools import BLURRED, squares, stack_of, write_small
+
+QUICK = ["--samples", "2", "--steps", "2"]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two images, a broken one, and a prior beside them."""
+    (tmp_path / "in").mkdir()
+    for number in range(2):
+        planes = np.rint(squares(2, 24, 28, seed=number)).astype(np.uint16)
+        save_stack(stack_of(planes), tmp_path / "in" / f"cells-{number}.ome.tif")
+    (tmp_path / "in" / "broken.tif").write_bytes(b"II*\0 but nothing after it")
+    write_small(tmp_path / "p.emprior")
+    return tmp_path
+
+
+def run(folder, *words, inputs=None):
+    """The exit code of `emdiff restore` with the prior of the folder."""
+    inputs = [folder / "in" / "cells-0.ome.tif"] if inputs is None else inputs
+    known = [] if "--method" in words else ["--prior", str(folder / "p.emprior")]
+    return main(["restore", *map(str, inputs), *known, "--out", str(folder / "out"), *words])
+
+
+def test_one_file_by_default_gives_an_estimate_and_its_spread(folder, capsys):
+    assert run(folder) == 0
+    out, err = capsys.readouterr()
+    assert out.strip().endswith("cells-0-uncertainty.ome.tif")
+    assert "one look, because only noise was added" in err
+    assert sorted(p.name for p in (folder / "out").iterdir()) == [
+        "cells-0-restored.ome.tif",
+        "cells-0-uncertainty.ome.tif",
+    ]
+
+
+def test_a_bad_file_does_not_stop_the_rest(folder, capsys):
+    assert run(folder, "--json", inputs=[folder / "in"]) == 2
+    out, err = capsys.readouterr()
+    found = json.loads(out)
+    assert [Path(r["stack"]).name for r in found["restored"]] == ["cells-0.ome.tif", "cells-1.ome.tif"]
+    (failed,) = found["failed"]
+    assert "broken.tif" in failed["stack"]
+    assert failed["error"]
+    assert "Traceback" not in err
+
+
+def test_a_mistake_of_ours_is_told_from_a_bad_file(folder, capsys, monkeypatch):
+    from emdiff_app.restoring import engine
+
+    monkeypatch.setattr(engine, "look", lambda *_, **__: 1 / 0)
+    assert run(folder, inputs=[folder / "in"]) == 1
+    out, _ = capsys.readouterr()
+    assert "ZeroDivisionError" in out
+    assert out.startswith("image")
+
+
+def test_a_batch_is_summed_up_in_a_table(folder, capsys):
+    assert run(folder, inputs=[str(folder / "in" / "cells-*")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["image", "state", "chi2", "results"]
+    assert len(lines) == 3
+    assert all("restored" in line for line in lines[1:])
+
+
+def test_the_same_command_again_does_nothing_twice(folder, capsys):
+    assert run(folder) == 0
+    stamp = (folder / "out" / "cells-0-restored.ome.tif").stat().st_mtime_ns
+    assert run(folder, "--json", inputs=[str(folder / "in" / "cells-*")]) == 0
+    found = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert [len(found[key]) for key in ("restored", "there_already", "failed")] == [1, 1, 0]
+    assert (folder / "out" / "cells-0-restored.ome.tif").stat().st_mtime_ns == stamp
+
+
+def test_other_results_of_the_same_name_are_left_alone(folder, capsys):
+    assert run(folder) == 0
+    assert run(folder, "--seed", "4", *QUICK) == 2
+    assert "already exists" in capsys.readouterr().err
+    assert run(folder, "--seed", "4", *QUICK, "--overwrite") == 0
+
+
+def test_every_result_has_a_file_of_its_own(folder):
+    assert run(folder, *QUICK, "--write", "mean,spread,sample,samples,prior-alone", "--dtype", "same") == 0
+    names = {p.name.removeprefix("cells-0-").removesuffix(".ome.tif") for p in (folder / "out").iterdir()}
+    assert names == {"restored", "uncertainty", "sample", "sample-1", "sample-2", "prior-alone"}
+    with open_stack(folder / "out" / "cells-0-sample-2.ome.tif") as made:
+        assert made.dtype == np.uint16
+
+
+def test_a_zarr_stays_a_zarr(folder):
+    with open_stack(folder / "in" / "cells-0.ome.tif") as stack:
+        save_stack(stack, folder / "in" / "deep.zarr")
+    assert run(folder, inputs=[folder / "in" / "deep.zarr"]) == 0
+    assert run(folder, "--format", "ome-tiff", inputs=[folder / "in" / "deep.zarr"]) == 0
+    assert (folder / "out" / "deep-restored.zarr").is_dir()
+    assert (folder / "out" / "deep-restored.ome.tif").is_file()
+
+
+def test_another_model_and_sampler_can_be_chosen(folder, capsys):
+    BLURRED.write(folder / "blur.json")
+    assert run(folder, *QUICK, "--model", str(folder / "blur.json"), "--sampler", "diffpir", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["restored"][0]["method"] == "diffpir"
+
+
+def test_classical_methods_need_no_prior(folder, capsys):
+    BLURRED.write(folder / "blur.json")
+    words = ["--method", "richardson-lucy", "--set", "iterations=3", "--model", str(folder / "blur.json")]
+    assert run(folder, *words) == 0
+    with open_stack(folder / "out" / "cells-0-richardson-lucy.ome.tif") as made:
+        assert made.extras["provenance"]["settings"] == {"iterations": 3}
+        assert made.pixel_size["X"].value == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--write", "everything"], "everything"),
+        (["--sampler", "magic"], "magic"),
+        (["--dtype", "int3"], "--dtype"),
+        (["--format", "jpeg"], "--format"),
+        (["--intensities", "bright"], "--intensities"),
+        (["--set", "iterations=3"], "--set"),
+        (["--method", "magic"], "magic"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_done(folder, capsys, words, said):
+    assert run(folder, *words) == 2
+    _, err = capsys.readouterr()
+    assert said in err
+    assert len(err.splitlines()) == 1
+    assert not list((folder / "out").glob("*"))
+
+
+def test_without_a_prior_it_is_asked_for(folder, capsys):
+    assert main(["restore", str(folder / "in"), "--out", str(folder / "out")]) == 2
+    assert "--prior" in capsys.readouterr().err
+
+
+def test_inputs_of_one_name_get_that_of_their_folder(folder):
+    for day in ("monday", "tuesday"):
+        (folder / day).mkdir()
+        (folder / day / "a.tif").touch()
+    found = find_sources([folder / "monday", folder / "tuesday" / "*.tif"])
+    assert [source.stem for source in found] == ["monday-a", "tuesday-a"]
+
+
+def test_results_are_not_taken_for_inputs(folder):
+    assert run(folder, "--out", str(folder / "in")) == 0
+    assert [s.path.name for s in find_sources([folder / "in"])] == [
+        "broken.tif",
+        "cells-0.ome.tif",
+        "cells-1.ome.tif",
+    ]
+
+
+def test_an_input_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(StackError, match="no such image"):
+        find_sources([tmp_path / "nothing_*.tif"])

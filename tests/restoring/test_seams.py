@@ -1,0 +1,147 @@
+"""No seams: whatever the size of tiles and blocks, the same seed gives the same images."""
+
+import numpy as np
+import pytest
+from restoring_tools import BLURRED, NOISE, gaussian_prior, small_prior, stack_of, write_small
+
+from emdiff_app.images import open_stack
+from emdiff_app.physics import ImagingModel
+from emdiff_app.restoring import blocks, restore
+
+TILES = (32, 40, 48, 64, 88)
+EDGES = {"noise": NOISE, "blur": BLURRED}
+
+
+def constant(side):
+    return np.full((side, side), 200.0)
+
+
+def ramp(side):
+    return np.linspace(120, 300, side)[:, None] + np.linspace(0, 60, side)
+
+
+IMAGES = {"constant": constant, "ramp": ramp}
+
+
+def noisy(image):
+    return stack_of(image + np.random.default_rng(0).normal(0, 15, image.shape), "YX")
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    return write_small(tmp_path_factory.mktemp("prior") / "p.emprior")
+
+
+@pytest.fixture
+def in_blocks(monkeypatch):
+    """Restore in blocks of at most so many pixels, margins included."""
+
+    def cut(pixels):
+        monkeypatch.setattr(blocks.Budget, "state_pixels", lambda self, each: pixels)
+
+    return cut
+
+
+def differ(one, other):
+    """The largest difference of two restorations, in their spread."""
+    spread = one.spread.numpy().mean()
+    return max(
+        np.abs(a.numpy() - b.numpy()).max() / spread
+        for a, b in zip(one.results.values(), other.results.values(), strict=True)
+    )
+
+
+@pytest.mark.parametrize("model", EDGES)
+@pytest.mark.parametrize("kind", IMAGES)
+def test_five_tile_sizes_give_one_result(path, kind, model):
+    stack = noisy(IMAGES[kind](101))
+    options = {"samples": 2, "steps": 3, "write": ("mean", "spread", "sample")}
+    made = [restore(stack, path, EDGES[model], tile=tile, **options) for tile in TILES]
+    assert max(differ(made[0], other) for other in made[1:]) < 0.01
+
+
+def test_five_tile_sizes_give_one_estimate_of_a_real_image(path, shared_data):
+    with open_stack(next((shared_data / "live_mito_u16").rglob("*.tif"))) as real:
+        plane = next(real.plane_indices())
+        array = real.region(plane, slice(0, 150), slice(0, 130)).astype(np.float32)
+    scaled = 100 + 200 * (array - array.min()) / np.ptp(array)
+    made = [restore(stack_of(scaled, "YX"), path, tile=tile) for tile in TILES]
+    assert max(differ(made[0], other) for other in made[1:]) < 0.01
+
+
+@pytest.mark.parametrize("name", ["network", "closed form"])
+@pytest.mark.parametrize("model", EDGES)
+def test_blocks_agree_with_the_whole(in_blocks, name, model):
+    """Each has its own data step; what it does not see is further away than it matters."""
+    prior = small_prior() if name == "network" else gaussian_prior(144)
+    given = ImagingModel.model_validate(
+        {"operator": EDGES[model].operator, "noise": {"kind": "gaussian", "sigma": 0.1}}
+    )
+    image = 0.5 + 0.3 * np.sin(np.arange(144) / 7)[:, None] * np.cos(np.arange(144) / 9)
+    stack = stack_of(image + np.random.default_rng(0).normal(0, 0.1, image.shape), "YX")
+    options = {"samples": 2, "steps": 4, "write": ("mean", "spread", "sample")}
+    whole = restore(stack, prior, given, **options)
+    in_blocks(120**2)
+    parts = restore(stack, prior, given, **options)
+    spread = whole.spread.numpy().mean()
+    for name in ("mean", "sample"):
+        difference = parts.results[name].numpy() - whole.results[name].numpy()
+        assert np.sqrt((difference**2).mean()) < 0.01 * spread
+    assert parts.agreement.pixels == whole.agreement.pixels
+    assert parts.chi2 == pytest.approx(whole.chi2, rel=0.01)
+
+
+def test_samples_do_not_depend_on_how_many_are_drawn_at_once(path, in_blocks):
+    stack = noisy(ramp(64))
+    options = {"samples": 3, "steps": 3, "write": ("mean", "spread", "samples")}
+    together = restore(stack, path, BLURRED, **options)
+    in_blocks(64 * 64)
+    one_by_one = restore(stack, path, BLURRED, **options)
+    assert differ(together, one_by_one) < 0.01
+
+
+@pytest.mark.parametrize(
+    ("field", "pixels", "margins"), [((200, 300), 100**2, (20, 24)), ((30, 90, 80), 9e4, (2, 8, 8))]
+)
+def test_blocks_cover_the_field_once_and_see_beyond_their_core(field, pixels, margins):
+    counted = np.zeros(field, int)
+    for cut in blocks.cut_up(field, int(pixels), margins, 4):
+        counted[cut.core] += 1
+        assert all(b.start % 4 == 0 for b in cut.block[-2:])
+        for core, block, margin, n in zip(cut.core, cut.block, margins, field, strict=True):
+            assert core.start - block.start >= min(margin, core.start)
+            assert block.stop - core.stop >= min(margin, n - core.stop)
+        assert cut.pixels <= 1.3 * pixels
+    assert (counted == 1).all()
+
+
+# offset and gain ----------------------------------------------------------------------------
+
+
+def camera(offset, gain, read):
+    noise = {"kind": "poisson-gaussian", "offset": offset, "gain": gain, "read_noise": read}
+    return ImagingModel.model_validate({"operator": BLURRED.operator, "noise": noise})
+
+
+@pytest.mark.parametrize(("add", "times"), [(250, 1), (0, 3.0), (-40, 0.5)])
+def test_another_offset_or_gain_of_the_camera_changes_the_result_accordingly(tmp_path, add, times):
+    """The same photons through another camera, and its noise model, give the same clean image."""
+    path = write_small(tmp_path / "p.emprior", model=camera(100, 2, 2))
+    recorded = noisy(ramp(48)).numpy()
+    options = {"samples": 2, "steps": 3}
+    one = restore(stack_of(recorded, "YX"), path, **options)
+    changed = camera(times * 100 + add, 2 * times, 2 * times)
+    other = restore(stack_of(times * recorded + add, "YX"), path, changed, **options)
+    np.testing.assert_allclose(other.mean.numpy(), times * one.mean.numpy() + add, rtol=1e-3)
+    np.testing.assert_allclose(other.spread.numpy(), times * one.spread.numpy(), rtol=1e-3, atol=1e-2)
+
+
+@pytest.mark.parametrize(("add", "times"), [(1000, 1), (0, 7.0)])
+def test_intensities_of_the_image_itself_stand_for_those_of_the_prior(path, add, times):
+    recorded = noisy(ramp(64)).numpy()
+    one, other = (
+        restore(stack_of(image, "YX"), path, intensities="image")
+        for image in (recorded, times * recorded + add)
+    )
+    np.testing.assert_allclose(other.mean.numpy(), times * one.mean.numpy() + add, rtol=1e-3)
+    np.testing.assert_allclose(other.spread.numpy(), times * one.spread.numpy(), rtol=1e-3)
