@@ -14,6 +14,7 @@ from napari.qt import get_qapp
 from qtpy.QtCore import QEventLoop, QTimer
 
 from .leaving import Leaving
+from .settings import SettingsFile
 from .window import MainWindow
 
 __all__ = ["take_screenshots"]
@@ -26,7 +27,11 @@ def take_screenshots(folder: Path, limit_s: float = 1800.0) -> list[Path]:
     get_qapp()
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as runs:
-        window = MainWindow(Path(runs), ask=lambda parent: Leaving.DISCARD)
+        window = MainWindow(
+            Path(runs),
+            ask=lambda parent: Leaving.DISCARD,
+            settings=SettingsFile(Path(runs) / "settings.json"),
+        )
         window.show()
         try:
             return _walk(window, folder, time.monotonic() + limit_s)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from emdiff_app import __version__
 from emdiff_app.errors import EMDiffError
+from emdiff_app.resources import resource_path
 
 __all__ = ["run_app"]
 
@@ -19,7 +20,13 @@ def run_app(stacks: Sequence[Path] = (), example: bool = False) -> int:
     _need_a_screen()
     from napari.qt import get_qapp
 
-    app = get_qapp(app_name="EMDiff", app_version=__version__, org_name="EMDiff", app_id="emdiff.window")
+    app = get_qapp(
+        app_name="EMDiff",
+        app_version=__version__,
+        icon=str(resource_path("icons/emdiff.svg")),
+        org_name="EMDiff",
+        app_id="emdiff.window",
+    )
     from .mishaps import Mishaps
     from .window import MainWindow
 

@@ -3,22 +3,28 @@
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from napari.qt import get_current_stylesheet
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
-from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QMessageBox, QWidget
 
+from emdiff_app import __version__
 from emdiff_app.gui import LayersHost, Session, Steps, Views
 from emdiff_app.gui.drops import dropped_paths
 from emdiff_app.gui.jobs import LearningStatus
+from emdiff_app.gui.unfinished import mark_later
 
 from .canvas import Canvas
 from .leaving import Leaving, ask_leaving
+from .memory import Memory
 from .menus import fill_menus
+from .settings import SettingsFile
 
 __all__ = ["MainWindow"]
 
+_LEFT_AND_BELOW = (Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea)
 IMAGES = "Images (*.tif *.tiff *.png *.jpg *.jpeg *.npy *.zarr);;All files (*)"
 SAVED = "OME-TIFF (*.ome.tif);;TIFF (*.tif);;PNG (*.png)"
 
@@ -27,20 +33,23 @@ class MainWindow(QMainWindow):
     """`ask` decides what happens to a learning when the window closes; tests bring their own."""
 
     def __init__(
-        self, runs_folder: Path | None = None, ask: Callable[[QWidget], Leaving] = ask_leaving
+        self,
+        runs_folder: Path | None = None,
+        ask: Callable[[QWidget], Leaving] = ask_leaving,
+        settings: SettingsFile | None = None,
     ) -> None:
         super().__init__()
         self.setWindowTitle("EMDiff")
         self.setAcceptDrops(True)
         self._ask = ask
         self.canvas = Canvas()
+        self.recent: Any = None  # the menu of recent files
         self.host = LayersHost(self.canvas.model, self)
-        self.session = Session(self.host)
-        if runs_folder is not None:
-            self.session.runs_folder = runs_folder
+        self.memory = Memory(self, settings or SettingsFile())
+        self.session = Session(self.host, runs_folder or self.memory.runs_folder())
         # napari's widgets carry their icons in its style sheet; one style for all of the window.
         self.setStyleSheet(get_current_stylesheet())
-        self.steps = Steps(self.session)
+        self.steps = Steps(self.session, self.memory.settings.offer_unfinished)
         self.views = Views(self.session)
         self.setCentralWidget(self.canvas.widget)
         self.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
@@ -55,14 +64,15 @@ class MainWindow(QMainWindow):
             self._dock("Layers", self.canvas.layers, left),
             self._dock("Progress", self.views, below),
         ]
-        self.docks[-1].hide()  # until there is a run to look at
         self.session.events.learning.connect(self._show_progress)
         fill_menus(self)
         self.statusBar()
         self.canvas.model.events.status.connect(self._show_status)
         self.resize(1280, 720)
-        self.resizeDocks([self.docks[0], self.docks[1]], [380, 210], Qt.Orientation.Horizontal)
-        self.resizeDocks([self.docks[3]], [230], Qt.Orientation.Vertical)
+        self.lay_out()
+        self.memory.restore()
+        self.docks[-1].hide()  # until there is a run to look at
+        self.session.events.opened.connect(self.memory.keep_opened)
 
     def _dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
         dock = QDockWidget(title, self)
@@ -85,6 +95,16 @@ class MainWindow(QMainWindow):
         else:
             self.statusBar().showMessage(f"{status.get('layer_name', '')} {status.get('value', '')}".strip())
 
+    def lay_out(self) -> None:
+        """Everything where it was at first."""
+        right, left, below = Qt.DockWidgetArea.RightDockWidgetArea, *_LEFT_AND_BELOW
+        for dock, area in zip(self.docks, (right, left, left, below), strict=True):
+            dock.setFloating(False)
+            self.addDockWidget(area, dock)
+            dock.show()
+        self.resizeDocks(self.docks[:2], [380, 210], Qt.Orientation.Horizontal)
+        self.resizeDocks([self.docks[3]], [230], Qt.Orientation.Vertical)
+
     # verbs of the menus ----------------------------------------------------------------------
 
     def open_paths(self, paths: Sequence[Path]) -> None:
@@ -97,6 +117,13 @@ class MainWindow(QMainWindow):
         folder = self.host.ask_folder("Open a run folder")
         if folder is not None:
             self.session.open_run(folder)
+
+    def show_preferences(self) -> None:
+        self.memory.ask_preferences()
+
+    def show_about(self) -> None:
+        about = f"EMDiff {__version__}\n\nLearns what clean images look like from corrupted ones alone."
+        QMessageBox(QMessageBox.Icon.NoIcon, "About EMDiff", about, parent=self).open()
 
     def save_image(self) -> None:
         """Write the layer that is selected in the list, with its pixel size and axes."""
@@ -134,8 +161,11 @@ class MainWindow(QMainWindow):
             if choice is Leaving.DISCARD:
                 self.session.stop_learning()  # twice: at once
             self.session.learning_job.join(None if choice is Leaving.DISCARD else 60)
+        self.memory.keep_layout()
         self.steps.stop()
         self.session.close()
+        if choice is Leaving.STOP and run is not None and not self.session.learning_job.alive:
+            mark_later(run)
         if choice is Leaving.DISCARD and run is not None:
             shutil.rmtree(run, ignore_errors=True)
         self.canvas.close()

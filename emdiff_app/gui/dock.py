@@ -23,7 +23,7 @@ WIDTH = 380
 class Steps(QWidget):
     """Messages on top, then the steps; files may be dropped anywhere on it."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, offer_unfinished: bool = True) -> None:
         super().__init__()
         self.session = session
         self.header = Header(session)
@@ -57,7 +57,8 @@ class Steps(QWidget):
         self._timer = QTimer(self, interval=POLL_MS)
         self._timer.timeout.connect(session.poll)
         self._timer.start()
-        session.look_for_unfinished()
+        if offer_unfinished:
+            session.look_for_unfinished()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if dropped_paths(event.mimeData()):

@@ -125,9 +125,15 @@ class Host(Protocol):
         """The user says what the axes of an image are, or how far apart its pixels are (um for each axis)."""
         ...
 
-    def add_result(self, result: Result) -> None:
-        """Show it over the image that it came from."""
+    def add_result(self, result: Result) -> str:
+        """Show it over the image that it came from, while its planes still come; its key."""
         ...
+
+    def renew_result(self, key: str, *, whole: bool = False) -> None:
+        """More of its planes are there; `whole`: all of them."""
+        ...
+
+    def remove_result(self, key: str) -> None: ...
 
     def say(self, message: Message) -> None:
         """Tell it where the user looks, beside the dock's own line."""

@@ -12,6 +12,7 @@ from .phrases import axes_offered
 
 __all__ = [
     "KEY",
+    "LazyPixels",
     "Origin",
     "is_image",
     "is_labels",
@@ -161,7 +162,7 @@ def result_keywords(stack: Stack, kind: str, source: Any | None) -> dict[str, An
         keywords["translate"] = tuple(np.asarray(source.translate) + (new - old) / 2)
         keywords["units"] = source.units
         keywords["axis_labels"] = source.axis_labels
-        if kind == "restored":
+        if kind != "uncertainty":
             keywords["colormap"] = source.colormap
             keywords["contrast_limits"] = tuple(source.contrast_limits)
             keywords["gamma"] = source.gamma

@@ -14,7 +14,17 @@ from emdiff_app.errors import EMDiffError
 from emdiff_app.images import Stack
 
 from .host import ImageRef, MaskRef, Message, Result
-from .layers import KEY, Origin, is_image, is_labels, layer_stack, layers_of, result_keywords, without_doubts
+from .layers import (
+    KEY,
+    LazyPixels,
+    Origin,
+    is_image,
+    is_labels,
+    layer_stack,
+    layers_of,
+    result_keywords,
+    without_doubts,
+)
 
 __all__ = ["LayersHost"]
 
@@ -128,11 +138,33 @@ class LayersHost:
             )
         self.images_changed.emit()
 
-    def add_result(self, result: Result) -> None:
-        pixels = result.stack.numpy()
+    def add_result(self, result: Result) -> str:
+        pixels = LazyPixels(result.stack)
         keywords = result_keywords(result.stack, result.kind, self._layer(result.of))
         keywords["metadata"] = {KEY: Origin(result.stack, pixels, is_result=True)}
-        self.viewer.add_image(pixels, **keywords)
+        if "contrast_limits" not in keywords:
+            keywords["contrast_limits"] = (0.0, 1.0)  # nothing is there yet to find better ones
+        return str(id(self.viewer.add_image(pixels, **keywords)))
+
+    def renew_result(self, key: str, *, whole: bool = False) -> None:
+        layer = self._layer(key)
+        if layer is None:
+            return  # the user has removed it meanwhile
+        if whole:
+            origin: Origin = layer.metadata[KEY]
+            pixels = origin.stack.numpy()
+            layer.metadata[KEY] = replace(origin, pixels=pixels)
+            layer.data = pixels
+            if tuple(layer.contrast_limits) == (0.0, 1.0):
+                layer.reset_contrast_limits_range()
+                layer.reset_contrast_limits("data")
+        else:
+            layer.refresh()
+
+    def remove_result(self, key: str) -> None:
+        layer = self._layer(key)
+        if layer is not None:
+            self.viewer.layers.remove(layer)
 
     def say(self, message: Message) -> None:
         self.viewer.status = message.text

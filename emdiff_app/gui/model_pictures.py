@@ -14,6 +14,8 @@ from emdiff_app.images import PixelSize, Stack, open_stack, stack_from_array
 from emdiff_app.physics import BlurSpec, ImagingModel, MotionBlurSpec
 from emdiff_app.resources import resource_path
 
+from .torch_ahead import load_torch
+
 __all__ = ["ModelPreview", "NoiseFit", "Picture", "PsfPicture", "draw_psf", "noise_fit", "preview_model"]
 
 SIDE = 192
@@ -87,6 +89,7 @@ class ModelPreview:
 
 def preview_model(model: ImagingModel, recorded: Stack, restored: Stack | None = None) -> ModelPreview:
     """Record a sample under the model: the restored image if there is one, else a clean one that ships with us."""
+    load_torch()
     index = tuple(n // 2 for n in recorded.shape[: len(recorded.outer_axes)])
     y = _middle(_first_colour(recorded.plane(index)), SIDE)
     low, high = np.percentile(y[np.isfinite(y)], (0.5, 99.8))

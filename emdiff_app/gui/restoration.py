@@ -1,22 +1,51 @@
 """What Restore does in its thread, and which images come of it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from emdiff_app.errors import EMDiffError
+from emdiff_app.images import Stack
+from emdiff_app.restoring import RestoreProgress
 
 from .host import ImageRef, Result
+from .jobs import Talk
 from .model_form import ModelForm
 
-__all__ = ["RestoreTask", "Restored"]
+__all__ = ["BatchTask", "Mode", "RestoreTask", "Restored", "Wanted"]
+
+Mode = Literal["clean", "average", "samples"]
+KINDS = {"mean": "restored", "spread": "uncertainty"}
+AVERAGED = 8
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which results, by the modes of the window."""
+
+    mode: Mode = "clean"
+    count: int = 4  # of samples that are kept apart
+    spread: bool = True
+
+    @property
+    def samples(self) -> int | None:
+        """How many to draw; None for the clean estimate in the quickest right way."""
+        return {"clean": None, "average": AVERAGED, "samples": self.count}[self.mode]
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The results as the engine calls them."""
+        first = "samples" if self.mode == "samples" else "mean"
+        return (first, "spread") if self.spread else (first,)
 
 
 @dataclass(frozen=True, eq=False)
 class Restored:
-    """One image restored: new images, the last of them on top, and what there is to say."""
+    """What there is to say of a restoration: the verdict, and the reasons for it."""
 
-    results: tuple[Result, ...]
-    sentences: tuple[str, ...]
+    verdict: str
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,27 +55,108 @@ class RestoreTask:
     image: ImageRef
     prior: Path
     form: ModelForm
-    samples: int
+    wanted: Wanted
     device: str
-    spread: bool
 
-    def __call__(self, on_progress: Callable[..., None], should_stop: Callable[[], bool]) -> Restored:
-        from emdiff_app.restoring import restore  # brings torch with it
+    def __call__(self, talk: Talk) -> Restored:
+        from .torch_ahead import load_torch
+
+        load_torch()
+        from emdiff_app.restoring import restore
 
         done = restore(
             self.image.stack,
             self.prior,
             # Without a noise of one's own, the prior's own imaging model is the best guess.
             self.form.imaging_model() if self.form.noise else None,
-            samples=self.samples if self.samples > 1 else None,  # None: the clean estimate
+            samples=self.wanted.samples,
+            write=self.wanted.words,
             device=self.device,
-            on_progress=on_progress,
-            should_stop=should_stop,
+            on_progress=talk.progress,
+            on_results=lambda results: talk.parts(self._parts(results)),
+            should_stop=talk.should_stop,
         )
-        made = [self._result(done.mean, "restored")]
-        if self.spread and done.spread is not None:
-            made.insert(0, self._result(done.spread, "uncertainty"))
-        return Restored(tuple(made), done.sentences)
+        verdict, *reasons = done.sentences or ("Restored.",)
+        return Restored(verdict, tuple(reasons))
 
-    def _result(self, stack: Any, kind: str) -> Result:
+    def _parts(self, results: Mapping[str, Stack]) -> tuple[Result, ...]:
+        """The restored image last, so that it lies on top."""
+        made = [
+            self._result(stack, KINDS.get(name, name.replace("-", " "))) for name, stack in results.items()
+        ]
+        return tuple(
+            sorted(made, key=lambda result: (result.kind == "restored", result.kind != "uncertainty"))
+        )
+
+    def _result(self, stack: Stack, kind: str) -> Result:
         return Result(stack.with_(name=f"{self.image.name} {kind}"), self.image.key, kind)
+
+
+@dataclass(frozen=True, eq=False)
+class BatchTask:
+    """Every image of a folder into files of another; what cannot be restored does not stop the rest."""
+
+    folder: Path
+    out: Path
+    prior: Path
+    form: ModelForm
+    wanted: Wanted
+    device: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __call__(self, talk: Talk) -> Restored:
+        from .torch_ahead import load_torch
+
+        load_torch()
+        from emdiff_app.restoring import (
+            Outcome,
+            Settings,
+            Source,
+            Target,
+            find_sources,
+            known_prior,
+            prepare,
+            restore_each,
+            write_restoration,
+        )
+
+        sources = find_sources([self.folder])
+        try:
+            self.out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise EMDiffError(
+                f"The folder {self.out} cannot be made ({error.strerror}); nothing was restored. Choose another."
+            ) from None
+        prior = known_prior(self.prior, self.device)
+        model = self.form.imaging_model() if self.form.noise else None
+        settings = Settings(words=self.wanted.words, samples=self.wanted.samples)
+
+        def one(source: Source) -> Outcome:
+            number = sources.index(source)
+
+            def told(progress: RestoreProgress) -> None:
+                talk.progress(
+                    RestoreProgress(number, len(sources), int(100 * progress.fraction), 100), "file"
+                )
+
+            told(RestoreProgress(0, 1, 0, 1))
+            with _opened(source.path) as stack:
+                task = prepare(stack, prior, model, settings, device=self.device)
+                target = Target(self.out, source.stem)
+                if target.holds(task):
+                    return Outcome(source, "there already")
+                made = write_restoration(task, target, on_progress=told, should_stop=talk.should_stop)
+            return Outcome(source, "restored", " ".join(made.sentences), made)
+
+        outcomes = list(restore_each(sources, one))
+        failed = [o for o in outcomes if o.state == "failed"]
+        words = f"{len(outcomes) - len(failed)} of {len(outcomes)} images are restored in {self.out}."
+        if failed:
+            words += f" {len(failed)} could not be: {failed[0].source.path.name}: {failed[0].sentence}"
+        return Restored(words, tuple(f"{o.source.path.name}: {o.sentence}" for o in outcomes if o.sentence))
+
+
+def _opened(path: Path) -> Stack:
+    from emdiff_app.images import open_stack
+
+    return open_stack(path)

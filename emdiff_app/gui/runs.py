@@ -21,6 +21,7 @@ from emdiff_app.learning import PRESETS, Preset, Recipe, RunFolder
 from emdiff_app.physics import ImagingModel
 
 from .host import ImageRef
+from .restoration import Wanted
 
 __all__ = [
     "Choices",
@@ -125,10 +126,11 @@ def learn_line(images: Sequence[ImageRef], model: Path, preset: Preset) -> str:
     return _line(["learn", *_files(images), "--model", str(model), "--out", "run", "--preset", preset])
 
 
-def restore_line(image: ImageRef, prior: Path, model: Path, samples: int) -> str:
+def restore_line(image: ImageRef, prior: Path, model: Path, wanted: Wanted) -> str:
     """`emdiff restore ...` that does what Restore would."""
     words = ["restore", *_files([image]), "--prior", str(prior), "--model", str(model), "--out", "restored"]
-    return _line([*words, *(["--samples", str(samples)] if samples > 1 else [])])
+    samples = [] if wanted.samples is None else ["--samples", str(wanted.samples)]
+    return _line([*words, *samples, "--write", ",".join(wanted.words)])
 
 
 def _files(images: Sequence[ImageRef]) -> list[str]:

@@ -44,7 +44,12 @@ def learning_line(status: LearningStatus, now: float | None = None) -> str:
 def restoring_line(status: RestoringStatus) -> str:
     """`Plane 3 of 12`, with the words of the state around it."""
     if status.state is JobState.RUNNING and status.progress:
-        return f"Plane {min(status.progress.plane + 1, status.progress.planes)} of {status.progress.planes}"
+        progress = status.progress
+        line = (
+            f"{status.counted.capitalize()} {min(progress.plane + 1, progress.planes)} of {progress.planes}"
+        )
+        left = progress.remaining_s
+        return f"{line}, about {duration(0.8 * left, 1.3 * left)} left" if left else line
     if status.state is JobState.STOPPING:
         return "Cancelling after this step..."
     return STATES[status.state]

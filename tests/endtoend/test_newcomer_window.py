@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QWidget
 
 from emdiff_app.app.leaving import Leaving
 from emdiff_app.app.window import MainWindow
+from emdiff_app.gui.dialogs.export import ExportDialog
 from emdiff_app.gui.jobs import JobState
 from emdiff_app.resources import resource_path
 
@@ -36,7 +37,7 @@ def test_from_the_example_to_a_restored_image_and_a_prior_to_share(window, qtbot
         qtbot.mouseClick(widget, Qt.MouseButton.LeftButton)
 
     click(steps.images.example)
-    qtbot.waitUntil(lambda: bool(session.images and session.form.noise), timeout=10000)
+    qtbot.waitUntil(lambda: bool(session.images and session.form.noise), timeout=60000)
     layers = window.canvas.model.layers
     recorded = layers[0]
 
@@ -46,14 +47,14 @@ def test_from_the_example_to_a_restored_image_and_a_prior_to_share(window, qtbot
     assert session.learning.state is JobState.RUNNING, session.learning.failure + session.learning.details
     first = pictures.grab().toImage()
     qtbot.waitUntil(lambda: len(session.learning.previews) > 2, timeout=120000)
-    qtbot.waitUntil(lambda: pictures.grab().toImage() != first, timeout=10000)
+    qtbot.waitUntil(lambda: pictures.grab().toImage() != first, timeout=60000)
     click(steps.learn.stop)
     qtbot.waitUntil(lambda: session.learning.state is JobState.STOPPED, timeout=60000)
 
     # One small plane, so that the test is about the window and not about patience.
     session.images = tuple(_one_plane(ref) for ref in session.images)
     importlib.import_module("torch")  # not what is waited for below
-    click(steps.restore.modes[8])
+    click(steps.restore.modes["average"])
     click(steps.restore.start)
     qtbot.waitUntil(lambda: session.restoring.state.ended, timeout=200000)
     assert session.restoring.state is JobState.DONE, session.message
@@ -68,6 +69,8 @@ def test_from_the_example_to_a_restored_image_and_a_prior_to_share(window, qtbot
 
     window.host.ask_new_file = lambda *_: tmp_path / "for a colleague.emprior"
     click(steps.share.give)
+    qtbot.waitUntil(lambda: bool(window.findChildren(ExportDialog)), timeout=60000)
+    window.findChildren(ExportDialog)[0].accept()
     qtbot.waitUntil((tmp_path / "for a colleague.emprior").exists)
     window.close()
     assert not window.isVisible()

@@ -25,6 +25,7 @@ class FakeHost:
         self.results = []
         self.answers = []
         self.masks = {}
+        self.renewed, self.whole, self.removed = [], set(), set()
 
     def add(self, name="cells", is_result=False, **changes) -> ImageRef:
         pixels = np.random.default_rng(len(self.refs)).poisson(40, (3, 48, 48)).astype(np.uint16)
@@ -64,6 +65,15 @@ class FakeHost:
 
     def add_result(self, result):
         self.results.append(result)
+        return str(len(self.results) - 1)
+
+    def renew_result(self, key, *, whole=False):
+        self.renewed.append(key)
+        if whole:
+            self.whole.add(int(key))
+
+    def remove_result(self, key):
+        self.removed.add(int(key))
 
     def say(self, message): ...
 

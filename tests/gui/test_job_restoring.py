@@ -1,11 +1,18 @@
 """Restoring in a thread: progress, results, cancel, and failures of every kind."""
 
+import time
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import tifffile
 
 from emdiff_app.errors import EMDiffError
 from emdiff_app.gui.jobs import JobState
+from emdiff_app.gui.model_form import ModelForm, Noise
+from emdiff_app.gui.restoration import Wanted
+from emdiff_app.images import stack_from_array
+from emdiff_app.resources import resource_path
 from emdiff_app.restoring import Cancelled, RestoreProgress
 
 S = JobState
@@ -27,41 +34,98 @@ def restore(session, host, monkeypatch, tmp_path):
     return press
 
 
-def honest(stack, prior, model=None, *, samples, device, on_progress, should_stop):
+def honest(stack, prior, model=None, *, samples, write, on_progress, on_results, should_stop, device):
+    results = {name: _like(stack) for name in write}
+    on_results(results)
     planes = len(list(stack.plane_indices()))
     for plane in range(planes):
         for step in range(4):
             if should_stop():
                 raise Cancelled
             on_progress(RestoreProgress(plane, planes, step, 4))
-    spread = stack if samples else None
-    return SimpleNamespace(mean=stack, spread=spread, sentences=("It matches your data.",))
+        for made in results.values():
+            made.reader.array[plane] = plane + 1
+    return SimpleNamespace(sentences=("It matches your data.", "Because it does."))
 
 
-def endless(stack, prior, model=None, *, on_progress, should_stop, **rest):
+def _like(stack):
+    return stack_from_array(np.zeros(stack.shape, np.float32), stack.axes, pixel_size=stack.pixel_size)
+
+
+def endless(stack, prior, model=None, *, write, on_progress, on_results, should_stop, **rest):
+    on_results({name: _like(stack) for name in write})
     while not should_stop():
-        on_progress(RestoreProgress(1, 3, 0, 4))
+        on_progress(RestoreProgress(0, 3, 0, 4))
+        time.sleep(0.005)
     raise Cancelled
 
 
-@pytest.mark.parametrize(("samples", "kinds"), [(1, ["restored"]), (8, ["uncertainty", "restored"])])
-def test_results_come_as_new_images_of_the_one_restored(session, host, restore, until, samples, kinds):
-    session.samples = samples
+def stopped_later(stack, prior, model=None, *, write, on_progress, on_results, **rest):
+    on_results({name: _like(stack) for name in write})
+    on_progress(RestoreProgress(1, 3, 0, 4))
+    raise Cancelled
+
+
+@pytest.mark.parametrize(
+    ("wanted", "kinds"),
+    [
+        (Wanted(spread=False), ["restored"]),
+        (Wanted("average"), ["uncertainty", "restored"]),
+        (Wanted("samples", count=3), ["uncertainty", "samples"]),
+    ],
+)
+def test_results_come_as_new_images_of_the_one_restored(session, host, restore, until, wanted, kinds):
+    session.wanted = wanted
     restore(honest)
     until(lambda: session.restoring.state is S.DONE)
     assert [result.kind for result in host.results] == kinds
     assert {result.of for result in host.results} == {session.to_restore}
-    assert host.results[-1].stack.name == "cells restored"
+    assert host.results[-1].stack.name == f"cells {kinds[-1]}"
+    assert host.whole == {0, 1}.intersection(range(len(kinds)))
     assert session.message.text == "It matches your data."
+    assert session.restored_words.reasons == ("Because it does.",)
 
 
-def test_cancel_ends_it_and_leaves_no_layer(session, host, restore, until):
+def test_results_are_there_before_the_last_plane_is(session, host, restore, until):
     restore(endless)
-    until(lambda: session.restoring.state is S.RUNNING)
+    until(lambda: bool(host.results))
+    assert session.restoring.state is S.RUNNING
     session.cancel_restoring()
-    until(lambda: session.restoring.state is S.STOPPED, seconds=2)
-    assert host.results == []
+
+
+def test_cancel_ends_it_and_leaves_no_empty_layer(session, host, restore, until):
+    restore(endless)
+    until(lambda: session.restoring.state is S.RUNNING and bool(host.results))
+    session.cancel_restoring()
+    until(lambda: session.restoring.state is S.STOPPED)
+    assert host.removed == {0, 1}
     assert "cancelled" in session.message.text
+
+
+def test_planes_that_are_finished_stay_when_it_is_cancelled(session, host, restore, until):
+    restore(stopped_later)
+    until(lambda: session.restoring.state is S.STOPPED)
+    assert host.removed == set()
+    assert "1 of 3 planes that are finished stay" in session.message.text
+
+
+def test_a_folder_is_restored_file_by_file(session, host, until, tmp_path):
+    (tmp_path / "in").mkdir()
+    for name in ("a", "b"):
+        tifffile.imwrite(tmp_path / "in" / f"{name}.tif", np.full((40, 40), 100, np.uint16))
+    (tmp_path / "in" / "broken.tif").write_bytes(b"no tiff")
+    session.prior = resource_path("golden/v1-emdiff-unet-1-plane.emprior")
+    session.form = ModelForm(Noise(0, 0, 5))
+    session.wanted = Wanted(spread=False)
+    session.restore_folder(tmp_path / "in", tmp_path / "out")
+    until(lambda: session.restoring.state.ended, 200)
+    assert session.restoring.state is S.DONE, session.message
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {
+        "a-restored.ome.tif",
+        "b-restored.ome.tif",
+    }
+    assert "2 of 3 images are restored" in session.message.text
+    assert "broken.tif" in session.message.text
 
 
 @pytest.mark.parametrize(

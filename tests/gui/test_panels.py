@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 import emdiff_app.gui
+from emdiff_app.gui.dialogs.export import ExportDialog
 from emdiff_app.gui.jobs import JobState
 from emdiff_app.gui.model_form import Noise
 from emdiff_app.priors import read_card
@@ -48,7 +49,12 @@ def test_the_newcomers_path_by_mouse(dock, session, host, click, qtbot, tmp_path
     assert dock.steps.restore.start.isEnabled()
     host.answers = [tmp_path / "mine.emprior"]
     click(dock.steps.share.give)
-    qtbot.waitUntil(lambda: (tmp_path / "mine.emprior").exists())
+    qtbot.waitUntil(lambda: bool(dock.findChildren(ExportDialog)), timeout=60000)
+    (dialog,) = dock.findChildren(ExportDialog)
+    dialog.name.setText("Cells")
+    dialog.accept()
+    qtbot.waitUntil(lambda: (tmp_path / "mine.emprior").exists(), timeout=60000)
+    assert read_card(tmp_path / "mine.emprior").name == "Cells"
     assert read_card(tmp_path / "mine.emprior").training == read_card(session.prior).training
 
 

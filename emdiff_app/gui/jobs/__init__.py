@@ -3,7 +3,7 @@
 from .history import LearningStatus, Score
 from .learning_job import LearningJob
 from .mailbox import Mailbox
-from .restoring_job import RestoringJob, RestoringStatus
+from .restoring_job import RestoringJob, RestoringStatus, Talk
 from .states import LEARN_BUTTONS, NEXT, RESTORE_BUTTONS, Button, JobState
 from .task import Outcome, Tasks, sentence_of
 
@@ -20,6 +20,7 @@ __all__ = [
     "RestoringJob",
     "RestoringStatus",
     "Score",
+    "Talk",
     "Tasks",
     "sentence_of",
 ]

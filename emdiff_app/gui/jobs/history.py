@@ -34,6 +34,7 @@ class LearningStatus:
     """One moment of a run; never changed, so that threads can hand it over."""
 
     state: JobState = JobState.IDLE
+    attempt: int = 0  # counts starts and resumes, so that each can fail by itself
     run: Path | None = None
     device: str = ""
     rounds: int = 0
@@ -59,6 +60,7 @@ class History:
 
     def __init__(self, run: Path) -> None:
         self.run = run
+        self.attempt = 0
         self.state = JobState.PREPARING
         self.failure = self.details = self.notice = self.device = ""
         self.prior: Path | None = None
@@ -148,6 +150,7 @@ class History:
         last = self.last
         return LearningStatus(
             state=self.state,
+            attempt=self.attempt,
             run=self.run,
             device=self.device,
             rounds=self.rounds,

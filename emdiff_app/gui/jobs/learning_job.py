@@ -29,6 +29,7 @@ class LearningJob:
         self._command = command
         self._thread: threading.Thread | None = None
         self._history: History | None = None
+        self._attempts = 0
         self._run: RunFolder | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._stop = threading.Event()
@@ -81,6 +82,8 @@ class LearningJob:
             self.join(1.0)  # its last news is out, so it is about to leave
         if self.alive:
             return
+        self._attempts += 1
+        history.attempt = self._attempts
         self._history, self._run, self._process = history, None, None
         for flag in (self._stop, self._kill, self._leave):
             flag.clear()

@@ -34,7 +34,7 @@ class Header(QWidget):
         )
         self.device.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.device.activated.connect(lambda _: setattr(session, "device", self.device.currentData()))
-        self.help = button("?", self._help, "What the five steps are.", "Help")
+        self.help = button("?", self.show_help, "What the five steps are.", "Help")
         self.help.setFixedWidth(28)
         row = QHBoxLayout(self)
         row.setContentsMargins(8, 4, 8, 4)
@@ -64,6 +64,6 @@ class Header(QWidget):
         self.device.setCurrentIndex(max(wished, 0))  # `auto` is the best one, which is the first
         self.device.setToolTip(self.device.currentText())
 
-    def _help(self) -> None:
+    def show_help(self) -> None:
         box = QMessageBox(QMessageBox.Icon.NoIcon, "The five steps", HELP, parent=self)
         box.open()

@@ -21,19 +21,40 @@ class SharePanel(Section):
         self.copy = button("Copy as command", self._copy, "The same as a line for the terminal.")
         self.body.addLayout(line(self.give, self.take, self.copy))
         session.events.prior.connect(self._show)
+        session.events.offered.connect(self._ask)
         self._show()
 
     def _show(self) -> None:
         self.give.setEnabled(self.session.prior is not None)
 
     def _export(self) -> None:
+        self.session.ask_card(self._ask_words)
+
+    def _ask_words(self, name: str, licence: str) -> None:
+        from emdiff_app.gui.dialogs.export import ExportDialog
+
+        dialog = ExportDialog(name, licence, self)
+        dialog.accepted.connect(lambda: self._save(dialog.words()))
+        dialog.open()
+
+    def _save(self, words: dict[str, str]) -> None:
         path = self.session.host.ask_new_file("Export the prior", "prior.emprior", PRIORS)
         if path is not None:
-            self.session.export_prior(path if path.suffix else path.with_suffix(".emprior"))
+            path = path if path.suffix == ".emprior" else path.with_name(f"{path.name}.emprior")
+            self.session.export_prior(path, **words)
 
     def _import(self) -> None:
         for path in self.session.host.ask_files("Import a prior", PRIORS)[:1]:
-            self.session.use_prior(Path(path))
+            self.session.import_prior(Path(path))
+
+    def _ask(self) -> None:
+        file = self.session.offered
+        if file is not None:
+            from emdiff_app.gui.dialogs.import_ import ImportDialog
+
+            dialog = ImportDialog(file, self)
+            dialog.accepted.connect(lambda: self.session.use_prior(file.path))
+            dialog.open()
 
     def _copy(self) -> None:
         try:

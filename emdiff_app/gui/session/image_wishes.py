@@ -73,6 +73,8 @@ class ImageWishes(State):
 
     def _show(self, stack: Stack) -> None:
         self.host.show_stack(stack)
+        if stack.source is not None:
+            self.opened = (stack.source,)
         if stack.warnings:
             self.tell(" ".join(stack.warnings), "warning")
 

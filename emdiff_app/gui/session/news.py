@@ -1,6 +1,6 @@
 """News from the threads: what they mean for the window, and what it offers to do about them."""
 
-from emdiff_app.gui.host import Offer
+from emdiff_app.gui.host import Offer, Result
 from emdiff_app.gui.jobs import JobState, LearningStatus, Outcome, RestoringStatus
 from emdiff_app.gui.restoration import Restored
 
@@ -10,6 +10,10 @@ __all__ = ["News"]
 
 
 class News(State):
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.shown: dict[Result, str] = {}  # results of the present restoration, and the host's keys for them
+
     def poll(self) -> None:
         """Take in what the threads have posted; called ten times a second on the window's thread."""
         for topic, value in self.mailbox.collect().items():
@@ -26,23 +30,53 @@ class News(State):
         before, self.learning = self.learning, status
         if status.prior and (status.state.ended or not self.prior):
             self.prior = status.prior
-        if status.state is JobState.FAILED and before.state is not JobState.FAILED:
+        if status.state is JobState.FAILED and (before.state, before.attempt) != (
+            status.state,
+            status.attempt,
+        ):
             offers = (Offer("Resume", "resume"),) if status.saved_at else ()
             self.tell(status.failure, "error", status.details, offers)
         elif status.notice and status.notice != before.notice:
             self.tell(status.notice, "warning")
 
     def _restoring_news(self, status: RestoringStatus) -> None:
-        self.restoring = status
+        before, self.restoring = self.restoring, status
+        if status.state is JobState.PREPARING:
+            self.shown = {}
+        for part in status.parts:
+            if part not in self.shown:
+                self.shown[part] = self.host.add_result(part)
         if status.state is JobState.DONE:
-            self._show_restored(status.result)
+            self._end_restored(status.result)
         elif status.failure:
-            self.tell(status.failure, "error" if status.state is JobState.FAILED else "info")
+            self._end_unfinished(status)
+        elif _planes(status) > _planes(before):
+            for key in self.shown.values():
+                self.host.renew_result(key)
 
-    def _show_restored(self, restored: Restored) -> None:
-        for result in restored.results:
-            self.host.add_result(result)
-            if result.kind == "restored":
-                self.restored = {**self.restored, result.of: result.stack}
-        if restored.sentences:
-            self.tell(" ".join(restored.sentences))
+    def _end_restored(self, done: Restored) -> None:
+        for part, key in self.shown.items():
+            self.host.renew_result(key, whole=True)
+            if part.kind == "restored":
+                self.restored = {**self.restored, part.of: part.stack}
+        self.restored_words = done
+        self.tell(done.verdict)
+
+    def _end_unfinished(self, status: RestoringStatus) -> None:
+        """Planes that are finished stay; a result without one goes."""
+        planes, text = _planes(status), status.failure
+        for key in self.shown.values():
+            if planes:
+                self.host.renew_result(key, whole=True)
+            else:
+                self.host.remove_result(key)
+        if planes and self.shown and status.progress:
+            text += (
+                f" The {planes} of {status.progress.planes} planes that are finished stay in their layers."
+            )
+        self.tell(text, "error" if status.state is JobState.FAILED else "info")
+
+
+def _planes(status: RestoringStatus) -> int:
+    """How many planes are finished."""
+    return status.progress.plane if status.progress else 0

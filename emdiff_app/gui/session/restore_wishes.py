@@ -1,7 +1,9 @@
 """Wishes about restoring."""
 
+from pathlib import Path
+
 from emdiff_app.errors import EMDiffError
-from emdiff_app.gui.restoration import RestoreTask
+from emdiff_app.gui.restoration import BatchTask, RestoreTask
 
 from .model_wishes import ModelWishes
 
@@ -20,8 +22,22 @@ class RestoreWishes(ModelWishes):
         except EMDiffError as error:
             self.tell(str(error), "warning")
             return
-        self.message = None
-        self.restoring_job.start(RestoreTask(image, prior, form, self.samples, self.device, self.spread))
+        self.message, self.restored_words = None, None
+        self.restoring_job.start(RestoreTask(image, prior, form, self.wanted, self.device))
+
+    def restore_folder(self, folder: Path, out: Path) -> None:
+        """Every image of a folder, into files."""
+        prior = self.prior
+        if prior is None:
+            self.tell("There is no prior to restore with yet; nothing was started. Choose one.", "warning")
+            return
+        try:
+            form = self.form_now()
+        except EMDiffError as error:
+            self.tell(str(error), "warning")
+            return
+        self.message, self.restored_words = None, None
+        self.restoring_job.start(BatchTask(folder, out, prior, form, self.wanted, self.device))
 
     def cancel_restoring(self) -> None:
         self.restoring_job.stop()

@@ -32,7 +32,7 @@ class Session(ImageWishes, LearnWishes, RestoreWishes, ShareWishes, News):
         images = []
         for path in paths:
             if path.suffix == ".emprior":
-                self.use_prior(path)
+                self.import_prior(path)
             elif (path / "recipe.json").is_file():
                 self.open_run(path)
             else:

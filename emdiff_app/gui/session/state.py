@@ -16,6 +16,8 @@ from emdiff_app.gui.jobs import LearningJob, LearningStatus, Mailbox, RestoringJ
 from emdiff_app.gui.model_form import ModelForm
 from emdiff_app.gui.model_pictures import NoiseFit, PsfPicture
 from emdiff_app.gui.phrases import in_the_window
+from emdiff_app.gui.prior_card import PriorFile
+from emdiff_app.gui.restoration import Restored, Wanted
 from emdiff_app.images import Stack
 from emdiff_app.learning import Preset
 
@@ -29,6 +31,7 @@ class State:
     host: Host
     runs_folder: Path = field(default_factory=runs.default_runs)
     images: tuple[ImageRef, ...] = ()
+    opened: tuple[Path, ...] = ()  # files that were opened last
     ticked: frozenset[str] = frozenset()
     masks: tuple[MaskRef, ...] = ()
     thumbnails: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)  # of images, by key
@@ -41,9 +44,10 @@ class State:
     start: str = "nothing"  # or clean:FILES, or prior:FILE
     device: str = "auto"
     devices: Devices = field(default_factory=Devices)
-    samples: int = 1
-    spread: bool = True
+    wanted: Wanted = field(default_factory=Wanted)
+    restored_words: Restored | None = None  # the verdict on the last restoration
     prior: Path | None = None
+    offered: PriorFile | None = None  # a prior from a file, before the user has said yes
     drawn: NDArray[np.uint8] | None = None  # a sheet of samples from the prior
     restored: Mapping[str, Stack] = field(default_factory=dict)  # by the key of the image
     learning: LearningStatus = field(default_factory=LearningStatus)
