@@ -14,7 +14,6 @@ from ._output import say
 
 __all__ = ["LiveView", "PreviewWriter", "in_words"]
 
-SILENT_S = 120.0
 BARS = "▁▂▃▄▅▆▇█"
 LAST_ROUNDS = 8
 
@@ -56,7 +55,7 @@ def rendered(run: RunFolder, story: Story) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    parts: list[Any] = [Text(_headline(story), style="bold")]
+    parts: list[Any] = [Text(_headline(run, story), style="bold")]
     if story.progress and story.outcome is None:
         parts.append(ProgressBar(story.progress.steps, story.progress.step, width=60))
     facts = Table.grid(padding=(0, 2))
@@ -77,9 +76,9 @@ def rendered(run: RunFolder, story: Story) -> Any:
     return Panel(Group(*parts), title=Text(str(run.path)), title_align="left", width=100)
 
 
-def in_words(story: Story) -> str:
+def in_words(run: RunFolder, story: Story) -> str:
     """How the run stands, in two or three sentences."""
-    words = [_headline(story)]
+    words = [_headline(run, story)]
     if story.outcome is None:
         words += [f"{name}: {value}" for name, value in _facts(story) if name != "loss"]
     if story.best:
@@ -87,7 +86,7 @@ def in_words(story: Story) -> str:
     return "\n".join(words)
 
 
-def _headline(story: Story) -> str:
+def _headline(run: RunFolder, story: Story) -> str:
     match story.outcome:
         case e.Failed(text=text):
             return text
@@ -95,11 +94,11 @@ def _headline(story: Story) -> str:
             return "The run has finished."
         case e.Stopped(round=number):
             return f"The run was stopped in round {number}; what was learned is kept."
-    silent = time.monotonic() - story.heard
-    if silent > SILENT_S and not story.paused:
-        return f"Nothing was heard for {silent / 60:.0f} min: perhaps nobody is working on it. Last: {story.where}."
-    words = "Paused: " if story.paused else ""
-    return f"{words}{story.where[:1].upper()}{story.where[1:]}"
+    where = story.where
+    if not run.is_worked_on:
+        begun = f"Nobody is working on it; it came to {where}." if story.started else "It has not begun yet."
+        return f"{begun} Go on with: emdiff resume {run.path}"
+    return f"Paused: {where}" if story.paused else f"{where[:1].upper()}{where[1:]}"
 
 
 def _facts(story: Story) -> list[tuple[str, str]]:

@@ -28,17 +28,21 @@ def command(
     live = sys.stderr.isatty() and not (once or as_json)
     take = teller.story.take if live or once else teller
     pictures = PreviewWriter(folder, previews) if previews else None
-    with LiveView(folder, teller.story, enabled=live) as view:
-        while True:
-            for event in follower.read():
-                take(event)
-            if pictures:
-                pictures.write(teller.story.previews)
-            view.refresh()
-            if once or teller.outcome is not None:
-                break
-            time.sleep(0.5)
+    try:
+        with LiveView(folder, teller.story, enabled=live) as view:
+            while True:
+                for event in follower.read():
+                    take(event)
+                if pictures:
+                    pictures.write(teller.story.previews)
+                view.refresh()
+                if once or teller.outcome is not None:
+                    break
+                time.sleep(0.5)
+    except KeyboardInterrupt:
+        say("Watching has ended; the run is as it was.")
+        return
     if as_json:
-        emit(teller.result(folder))
+        emit({**teller.result(folder), "worked_on": folder.is_worked_on})
     elif not live:
-        say(in_words(teller.story))
+        say(in_words(folder, teller.story))

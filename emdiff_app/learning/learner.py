@@ -1,46 +1,21 @@
 """`learn(run)`: from corrupted images to a prior. No exception leaves it; all becomes events."""
 
-import copy
-import math
 import os
-import time
 import traceback
 from collections.abc import Callable
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Any
 
-import psutil
-import torch
-
-from emdiff_app.diffusion import LearnedPrior, parameter_count
 from emdiff_app.diffusion.memory import is_out_of_memory
-from emdiff_app.errors import EMDiffError, RunError
-from emdiff_app.priors import write_prior
+from emdiff_app.errors import EMDiffError
 
 from . import events
-from .checkpoint import latest, read_checkpoint
-from .control import FolderControl, StopRequested
-from .inputs import Inputs
-from .judging import Judgement, write_preview
 from .lock import Lock
-from .machine import device_name, memory_used
-from .planning import clock_for, steps_done
-from .preparing import prepare
-from .recipe import Recipe
-from .rounds import Rounds
 from .run_folder import RunFolder
-from .saving import Keeper
-from .space import check_space, space_needed
 from .team import Alone, Team
-from .work import Unstable
+from .worker import Worker
 
 __all__ = ["learn"]
-
-TICK_S = 0.2
-LOOK_S = 5.0
-"""The images are looked after so often."""
-MOST_HALVINGS = 6
 
 
 def learn(
@@ -77,15 +52,15 @@ def _told(run: RunFolder, on_event: Callable[[Any], None], team: Team, time_limi
             writer.write(event)
         on_event(event)
 
-    learner = None
+    worker = None
     try:
         recipe = run.recipe
         if time_limit_min is not None:
             recipe = recipe.model_copy(update={"time_limit_min": time_limit_min})
-        learner = _Learner(run, recipe, tell, team)
-        learner.work()
+        worker = Worker(run, recipe, tell, team)
+        worker.work()
     except Exception as error:
-        reason = _deeper(learner, error)
+        reason = _deeper(worker, error)
         if isinstance(reason, EMDiffError):
             tell(events.Failed(text=str(reason)))
         else:
@@ -94,11 +69,11 @@ def _told(run: RunFolder, on_event: Callable[[Any], None], team: Team, time_limi
     return True
 
 
-def _deeper(learner: "_Learner | None", error: Exception) -> Exception:
+def _deeper(worker: Worker | None, error: Exception) -> Exception:
     """An image that was changed or deleted explains whatever reading it has led to."""
     try:
-        if learner is not None:
-            learner.inputs.check()
+        if worker is not None:
+            worker.inputs.check()
     except EMDiffError as reason:
         return reason
     return error
@@ -110,184 +85,12 @@ def _words(error: Exception) -> str:
             "Memory ran out although only one crop was restored at a time; what was saved is kept. Close other "
             "programs, or choose smaller crops or a smaller network."
         )
+    if isinstance(error, OSError):
+        return (
+            f"A file could not be read or written ({error.strerror or error}); what was saved is kept. Check the disk, "
+            "then resume the run."
+        )
     return (
         f"Learning stopped because of a mistake in EMDiff ({type(error).__name__}: {error}). Nothing that "
         "was saved is lost; resume the run, or report it with the details."
     )
-
-
-class _Learner:
-    """One process at work on one run."""
-
-    def __init__(self, run: RunFolder, recipe: Recipe, tell: Callable[[Any], None], team: Team) -> None:
-        self.run, self.recipe, self.tell, self.team = run, recipe, tell, team
-        limit = None if recipe.time_limit_min is None else recipe.time_limit_min * 60
-        self.control = FolderControl(run, time_limit_s=limit, on_pause=self._paused)
-        self.keeper = Keeper(run, recipe.save_every_s, tell)
-        self.clock = clock_for(recipe, team.size)
-        self.inputs = Inputs(run.path / "inputs.json", [Path(name) for name in recipe.stacks])
-        self._told = self._looked = 0.0
-        self._best = False
-
-    def work(self) -> None:
-        if "OMP_NUM_THREADS" not in os.environ:  # whoever set it has a reason
-            torch.set_num_threads(psutil.cpu_count(logical=False) or os.cpu_count() or 1)
-        self.prepared = prepare(
-            self.recipe,
-            self.control,
-            self.team,
-            self.keeper.samples,
-            tick=self._tick,
-            keep=self._keep,
-            notice=lambda text: self.tell(events.Notice(text=text)),
-        )
-        if self.team.leads:
-            self.inputs.begin()
-        self.rounds = Rounds(self.prepared.work, self._judged)
-        try:
-            self._restore()
-            self._learn()
-            self._all_written()
-        except StopRequested:
-            self.team.leave()
-            self._stopped()
-            return
-        self.keeper.samples.forget(self.recipe.last_round + 2)
-        if self.team.leads:
-            self.tell(events.Finished(round=self.recipe.last_round, prior=self.run.prior.name))
-
-    def _restore(self) -> None:
-        name, damaged = latest(self.run.checkpoints) if self.team.leads else (None, [])
-        for other in damaged:
-            self.tell(events.Notice(text=f"The checkpoint {other} is damaged; the one before it is used."))
-        name = self.team.agreed(name)
-        if name is not None:
-            self.rounds.restore(read_checkpoint(self.run.checkpoints / name))
-        state, work = self.rounds.state, self.rounds.work
-        channels, area = work.judged.shape[1], math.prod(work.imaging.domain)
-        parameters = parameter_count(LearnedPrior(self.recipe.size, channels, 1.0))
-        if self.team.leads:
-            check_space(self.run.path, space_needed(parameters, len(work.crops) * channels * area))
-        for phase, count in steps_done(self.recipe, state, self.team.size).items():
-            self.clock.already(phase, count)
-        self.tell(
-            events.Started(
-                rounds=self.recipe.last_round,
-                device=str(work.device),
-                device_name=device_name(work.device),
-                processes=self.team.size,
-                images=len(self.prepared.stacks),
-                crops=len(work.crops),
-                parameters=parameters,
-                resumed_from_round=None if name is None else max(state.round - 1, 0),
-            )
-        )
-
-    def _learn(self) -> None:
-        while not self.rounds.finished:
-            try:
-                self.rounds.go_on()
-            except Unstable as unstable:
-                self._go_back(unstable)
-
-    def _go_back(self, unstable: Unstable) -> None:
-        """To the last good state, with half the learning rate, which is saved so that it is not forgotten."""
-        self.team.barrier()
-        halvings = self.rounds.state.halvings + 1
-        name = self.team.agreed(latest(self.run.checkpoints)[0])
-        if name is None or halvings > MOST_HALVINGS:
-            raise RunError(
-                f"Training became unstable at step {unstable.step} however small its steps were; what was saved is "
-                "kept. Look at the images and the imaging model: their sizes may not fit each other."
-            )
-        self.rounds.restore(read_checkpoint(self.run.checkpoints / name))
-        state = self.rounds.state
-        state.halvings = halvings
-        self.tell(
-            events.Notice(
-                text=f"Training became unstable at step {unstable.step}; went back to "
-                f"{f'step {state.step}' if state.stage == 'm-step' else 'the start of the round'} with half the "
-                "learning rate."
-            )
-        )
-        self._keep(True)
-
-    def _judged(self, result: Judgement, best: bool) -> None:
-        number = self.rounds.state.round
-        self.tell(
-            events.Scored(
-                round=number,
-                held_out=result.held_out,
-                chi2=result.chi2,
-                residuals=result.residuals,
-                best=best,
-            )
-        )
-        preview = self.run.previews / f"round-{number:04d}.npz"
-
-        def show() -> None:
-            write_preview(preview, result)
-            self.tell(events.Preview(round=number, file=f"previews/{preview.name}"))
-
-        self.keeper.write("preview", show)
-        if best:
-            prior = copy.deepcopy(self.rounds.prior)
-            card = self.prepared.card(prior, self.rounds.state)
-            self.keeper.write("prior", lambda: write_prior(self.run.prior, prior, card))
-        self._best = best
-
-    def _keep(self, now: bool = False) -> None:
-        """Save if it is time to, and see that the images are still there; only the leader of a team does."""
-        if not self.team.leads:
-            return
-        if time.monotonic() - self._looked > LOOK_S:
-            self._looked = time.monotonic()
-            self.inputs.check()
-        training = self.rounds.state.stage == "m-step"
-        if now or (self.keeper.due and training):
-            snapshot = self.rounds.snapshot()
-            if snapshot is not None:
-                self.keeper.save(snapshot, best=self._best)
-                self._best = False
-        elif self.keeper.trouble and self.keeper.due:
-            self.keeper.pay()
-
-    def _all_written(self) -> None:
-        """The result is worth waiting for, as long as its folder is there."""
-        while self.team.leads and not self.keeper.pay():
-            if not self.run.path.is_dir():
-                raise RunError(f"The run folder {self.run.path} was removed, and what was learned with it.")
-            self.control.check()
-            time.sleep(1.0)
-
-    def _stopped(self) -> None:
-        self._keep(True)
-        if not self.team.leads:
-            return
-        self.run.clear_requests()
-        kept = self.run.prior.name if self.run.prior.exists() else None
-        self.tell(events.Stopped(round=self.rounds.state.round, prior=kept))
-
-    def _tick(self, phase: str, step: int, steps: int, loss: float | None) -> None:
-        if not self.team.leads:
-            return
-        now = self.clock.tick(phase)
-        if step < steps and now - self._told < TICK_S:
-            return
-        self._told = now
-        self.tell(
-            events.Progress(
-                round=self.rounds.state.round,
-                phase=phase,  # type: ignore[arg-type]
-                step=step,
-                steps=steps,
-                loss=loss,
-                memory_bytes=memory_used(self.rounds.work.device),
-                remaining_s=self.clock.remaining_s(),
-            )
-        )
-
-    def _paused(self, paused: bool) -> None:
-        if self.team.leads:
-            self.tell(events.Paused() if paused else events.Resumed())
-        self.clock.wait()

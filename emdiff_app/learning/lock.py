@@ -12,6 +12,7 @@ import os
 import platform
 import sys
 import threading
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,11 +21,20 @@ import psutil
 
 from emdiff_app.errors import RunError
 
-__all__ = ["Lock"]
+__all__ = ["Lock", "is_held"]
 
 BEAT_S = 10.0
 STALE_S = 60.0
 UNSUPPORTED = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}
+
+
+def is_held(path: Path) -> bool:
+    """Whether somebody seems to be at work, for one who only looks."""
+    try:
+        found = path.stat()
+    except OSError:
+        return False
+    return found.st_size > 0 and time.time() - found.st_mtime < 2 * STALE_S
 
 
 class Lock:

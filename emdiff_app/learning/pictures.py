@@ -13,8 +13,8 @@ PREVIEW_ROWS = ("recorded", "restored", "spread")
 LIMIT = 64 << 20
 MOST = 4
 GAP = 3
-ENLARGED_TO = 96
-"""Smaller crops are enlarged to about this side, pixel by pixel."""
+SMALLEST = 96
+"""Tiles are of at least so many pixels a side."""
 
 
 def read_preview(file: Path) -> dict[str, NDArray[Any]] | None:
@@ -27,31 +27,25 @@ def read_preview(file: Path) -> dict[str, NDArray[Any]] | None:
             found = {name: np.asarray(arrays[name], dtype=np.float32)[:MOST] for name in PREVIEW_ROWS}
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         return None
-    shapes = {a.shape for a in found.values()}
-    return found if len(shapes) == 1 and all(a.ndim == 3 and a.size for a in found.values()) else None
+    return found if all(a.ndim == 3 and a.size for a in found.values()) else None
 
 
 def preview_picture(crops: dict[str, NDArray[Any]]) -> NDArray[np.uint8]:
     """Grey, `(rows, columns)`. What was recorded and restored share their black and white, to be compared."""
     limits = [np.nanpercentile(crop, (0.5, 99.8)) for crop in crops["recorded"]]
     top = float(np.nanpercentile(crops["spread"], 99.5))
-    ranges = {name: [(0.0, top)] * len(limits) if name == "spread" else limits for name in PREVIEW_ROWS}
-    height, width = crops["recorded"].shape[1:]
-    times = max(1, round(ENLARGED_TO / max(height, width)))
-    rows = [
-        np.concatenate(
-            [
-                _tile(crop, pair[0], pair[1], times)
-                for crop, pair in zip(crops[name], ranges[name], strict=True)
-            ],
-            axis=1,
-        )
-        for name in PREVIEW_ROWS
-    ]
+    side = max(SMALLEST, *(n for array in crops.values() for n in array.shape[1:]))
+    rows = []
+    for name in PREVIEW_ROWS:
+        ranges = [(0.0, top)] * len(limits) if name == "spread" else limits
+        tiles = [_tile(crop, low, high, side) for crop, (low, high) in zip(crops[name], ranges, strict=False)]
+        rows.append(np.concatenate(tiles, axis=1))
     return np.concatenate(rows)[:-GAP, :-GAP]
 
 
-def _tile(crop: NDArray[Any], low: float, high: float, times: int) -> NDArray[np.uint8]:
+def _tile(crop: NDArray[Any], low: float, high: float, side: int) -> NDArray[np.uint8]:
+    """A crop of few pixels is enlarged pixel by pixel: where resolution is learned, they are fewer."""
     unit = np.nan_to_num((crop - low) / max(float(high) - float(low), 1e-9)).clip(0, 1)
-    grey = (255 * unit).astype(np.uint8).repeat(times, 0).repeat(times, 1)
+    rows, columns = (np.arange(side) * n // side for n in crop.shape)
+    grey = (255 * unit[np.ix_(rows, columns)]).astype(np.uint8)
     return np.pad(grey, ((0, GAP), (0, GAP)), constant_values=128)

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from emdiff_app.errors import RunError
 
 from .events import EventFollower, EventWriter
+from .lock import is_held
 from .model_files import gathered
 from .recipe import Recipe
 
@@ -99,6 +100,11 @@ class RunFolder:
             raise RunError(f"{file} cannot be used: {where}: {first['msg']}. Mend that field.") from None
         except OSError as error:
             raise RunError(f"{file} cannot be read ({error.strerror}).") from None
+
+    @property
+    def is_worked_on(self) -> bool:
+        """Whether a worker seems to be at it, here or on another computer."""
+        return is_held(self.path / "lock")
 
     def writer(self) -> EventWriter:
         return EventWriter(self.path / "events.jsonl")

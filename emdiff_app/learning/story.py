@@ -1,6 +1,5 @@
 """What the events of a run add up to, for whoever tells it in a terminal."""
 
-import time
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,11 +29,9 @@ class Story:
     outcome: e.Finished | e.Stopped | e.Failed | None = None
     paused: bool = False
     saved: e.Saved | None = None
-    heard: float = field(default_factory=time.monotonic)
 
     def take(self, event: Any) -> None:
         """One more event."""
-        self.heard = time.monotonic()
         match event:
             case e.Started():
                 self.started, self.outcome, self.paused = event, None, False

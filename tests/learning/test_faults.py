@@ -14,7 +14,8 @@ from tiny_runs import make_run, same_weights, told, write_spots
 from emdiff_app.diffusion import Trainer
 from emdiff_app.diffusion.anchors import Denoising
 from emdiff_app.errors import RunError
-from emdiff_app.learning import learn, learner, saving, space
+from emdiff_app.learning import learn, saving, space, worker
+from emdiff_app.learning.checkpoint import save_checkpoint
 from emdiff_app.learning.lock import Lock
 
 
@@ -128,7 +129,7 @@ def test_a_folder_that_cannot_be_written_is_refused_in_one_sentence(tmp_path, mo
 
 @pytest.fixture
 def attentive(monkeypatch):
-    monkeypatch.setattr(learner, "LOOK_S", 0.0)
+    monkeypatch.setattr(worker, "LOOK_S", 0.0)
 
 
 def in_the_middle(run, action):
@@ -273,6 +274,14 @@ def test_restoring_takes_fewer_crops_at_once_when_memory_runs_out(tmp_path, monk
     # Sums over fewer crops at once are rounded otherwise; nothing else differs.
     one, other = (list(_prior(run).parameters()) for run in (usual, short))
     torch.testing.assert_close(one, other, atol=1e-3, rtol=1e-2)
+
+
+def test_a_checkpoint_of_another_version_is_said_to_be_one(tmp_path):
+    run = make_run(tmp_path)
+    save_checkpoint(run.checkpoints, 3, None, {"state": {"telepathy": 1}, "weights": torch.ones(2)})
+    assert not learn(run)
+    assert "made by another version" in told(run)[-1].text
+    assert len(list(run.checkpoints.iterdir())) == 1
 
 
 # the company ----------------------------------------------------------------------------------

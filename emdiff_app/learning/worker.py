@@ -1,0 +1,240 @@
+"""One process at work on a run: it prepares, goes on from the last save, judges, saves and tells."""
+
+import copy
+import math
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+
+from emdiff_app.diffusion import LearnedPrior, parameter_count
+from emdiff_app.diffusion.memory import is_out_of_memory
+from emdiff_app.errors import RunError
+from emdiff_app.priors import write_prior
+
+from . import events
+from .checkpoint import latest, read_checkpoint
+from .control import FolderControl, StopRequested
+from .inputs import Inputs
+from .judging import Judgement, write_preview
+from .machine import device_name, memory_used
+from .pictures import preview_picture, read_preview
+from .planning import clock_for, steps_done
+from .preparing import prepare
+from .recipe import Recipe
+from .rounds import Rounds
+from .run_folder import RunFolder
+from .saving import Keeper
+from .space import check_space, space_needed
+from .team import Team
+from .work import Unstable
+
+__all__ = ["Worker"]
+
+TICK_S = 0.2
+MOST_TICKS = 10_000
+"""Progress is told every so often, and less often the longer a run takes: its events stay a small file."""
+LOOK_S = 5.0
+"""The images are looked after so often."""
+MOST_HALVINGS = 6
+
+
+class Worker:
+    """Does all of it in `work`; `tell` gets what happens."""
+
+    def __init__(self, run: RunFolder, recipe: Recipe, tell: Callable[[Any], None], team: Team) -> None:
+        self.run, self.recipe, self.tell, self.team = run, recipe, tell, team
+        limit = None if recipe.time_limit_min is None else recipe.time_limit_min * 60
+        self.control = FolderControl(run, time_limit_s=limit, on_pause=self._paused)
+        self.keeper = Keeper(run, recipe.save_every_s, tell)
+        self.clock = clock_for(recipe, team.size)
+        self.inputs = Inputs(run.path / "inputs.json", [Path(name) for name in recipe.stacks])
+        self._told = self._looked = 0.0
+        self._began = time.monotonic()
+        self._best = False
+
+    def work(self) -> None:
+        if "OMP_NUM_THREADS" not in os.environ:  # whoever set it has a reason
+            torch.set_num_threads(psutil.cpu_count(logical=False) or os.cpu_count() or 1)
+        self.prepared = prepare(
+            self.recipe,
+            self.control,
+            self.team,
+            self.keeper.samples,
+            tick=self._tick,
+            keep=self._keep,
+            notice=lambda text: self.tell(events.Notice(text=text)),
+        )
+        if self.team.leads:
+            self.inputs.begin()
+        self.rounds = Rounds(self.prepared.work, self._judged)
+        try:
+            self._restore()
+            self._learn()
+            self._all_written()
+        except StopRequested:
+            self.team.leave()
+            self._stopped()
+            return
+        if self.team.leads:
+            self.keeper.samples.forget(self.recipe.last_round + 2)
+            self.tell(events.Finished(round=self.recipe.last_round, prior=self.run.prior.name))
+
+    def _restore(self) -> None:
+        name, damaged = latest(self.run.checkpoints) if self.team.leads else (None, [])
+        for other in damaged:
+            self.tell(events.Notice(text=f"The checkpoint {other} is damaged; the one before it is used."))
+        name = self.team.agreed(name)
+        if name is not None:
+            self._go_to(name)
+        state, work = self.rounds.state, self.rounds.work
+        channels, area = work.judged.shape[1], math.prod(work.imaging.domain)
+        parameters = parameter_count(LearnedPrior(self.recipe.size, channels, 1.0))
+        if self.team.leads:
+            check_space(self.run.path, space_needed(parameters, len(work.crops) * channels * area))
+        for phase, count in steps_done(self.recipe, state, self.team.size).items():
+            self.clock.already(phase, count)
+        self.tell(
+            events.Started(
+                rounds=self.recipe.last_round,
+                device=str(work.device),
+                device_name=device_name(work.device),
+                processes=self.team.size,
+                images=len(self.prepared.stacks),
+                crops=len(work.crops),
+                parameters=parameters,
+                resumed_from_round=None if name is None else max(state.round - 1, 0),
+            )
+        )
+
+    def _go_to(self, name: str) -> None:
+        try:
+            self.rounds.restore(read_checkpoint(self.run.checkpoints / name))
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            if is_out_of_memory(error):
+                raise
+            raise RunError(
+                f"The checkpoint {name} was made by another version of EMDiff, and this one cannot go on from it; "
+                "nothing was changed. Use that version, or begin a new run with --start prior:FILE from its prior."
+            ) from None
+
+    def _learn(self) -> None:
+        while not self.rounds.finished:
+            try:
+                self.rounds.go_on()
+            except Unstable as unstable:
+                self._go_back(unstable)
+
+    def _go_back(self, unstable: Unstable) -> None:
+        """To the last good state, with half the learning rate, which is saved so that it is not forgotten."""
+        self.team.barrier()
+        halvings = self.rounds.state.halvings + 1
+        name = self.team.agreed(latest(self.run.checkpoints)[0])
+        if name is None or halvings > MOST_HALVINGS:
+            raise RunError(
+                f"Training became unstable at step {unstable.step} however small its steps were; what was saved is "
+                "kept. Look at the images and the imaging model: their sizes may not fit each other."
+            )
+        self._go_to(name)
+        state = self.rounds.state
+        state.halvings = halvings
+        self.tell(
+            events.Notice(
+                text=f"Training became unstable at step {unstable.step}; went back to "
+                f"{f'step {state.step}' if state.stage == 'm-step' else 'the start of the round'} with half the "
+                "learning rate."
+            )
+        )
+        self._keep(True)
+
+    def _judged(self, result: Judgement, best: bool) -> None:
+        number = self.rounds.state.round
+        self.tell(
+            events.Scored(
+                round=number,
+                held_out=result.held_out,
+                chi2=result.chi2,
+                residuals=result.residuals,
+                best=best,
+            )
+        )
+        preview = self.run.previews / f"round-{number:04d}.npz"
+
+        def show() -> None:
+            write_preview(preview, result)
+            self.tell(events.Preview(round=number, file=f"previews/{preview.name}"))
+
+        self.keeper.write("preview", show)
+        if best:
+            prior = copy.deepcopy(self.rounds.prior)
+            card = self.prepared.card(prior, self.rounds.state)
+
+            def pass_on() -> None:
+                crops = read_preview(preview)
+                picture = None if crops is None else preview_picture(crops)
+                write_prior(self.run.prior, prior, card, preview=picture)
+
+            self.keeper.write("prior", pass_on)
+        self._best = best
+
+    def _keep(self, now: bool = False) -> None:
+        """Save if it is time to, and see that the images are still there; only the leader of a team does."""
+        if not self.team.leads:
+            return
+        if time.monotonic() - self._looked > LOOK_S:
+            self._looked = time.monotonic()
+            self.inputs.check()
+        training = self.rounds.state.stage == "m-step"
+        if now or (self.keeper.due and training):
+            snapshot = self.rounds.snapshot()
+            if snapshot is not None:
+                self.keeper.save(snapshot, best=self._best)
+                self._best = False
+        elif self.keeper.trouble and self.keeper.due:
+            self.keeper.pay()
+
+    def _all_written(self) -> None:
+        """The result is worth waiting for, as long as its folder is there."""
+        while self.team.leads and not self.keeper.pay():
+            if not self.run.path.is_dir():
+                raise RunError(f"The run folder {self.run.path} was removed, and what was learned with it.")
+            self.control.check()
+            time.sleep(1.0)
+
+    def _stopped(self) -> None:
+        self._keep(True)
+        if not self.team.leads:
+            return
+        self.run.clear_requests()
+        kept = self.run.prior.name if self.run.prior.exists() else None
+        self.tell(events.Stopped(round=self.rounds.state.round, prior=kept))
+
+    def _tick(self, phase: str, step: int, steps: int, loss: float | None) -> None:
+        if not self.team.leads:
+            return
+        now = self.clock.tick(phase)
+        if step < steps and now - self._told < max(TICK_S, (now - self._began) / MOST_TICKS):
+            return
+        self._told = now
+        self.tell(
+            events.Progress(
+                round=self.rounds.state.round,
+                phase=phase,  # type: ignore[arg-type]
+                step=step,
+                steps=steps,
+                loss=loss,
+                memory_bytes=memory_used(self.rounds.work.device),
+                remaining_s=self.clock.remaining_s(),
+            )
+        )
+
+    def _paused(self, paused: bool) -> None:
+        if self.team.leads:
+            self.tell(events.Paused() if paused else events.Resumed())
+        if paused and torch.cuda.is_available():
+            torch.cuda.empty_cache()  # others may want it meanwhile
+        self.clock.wait()

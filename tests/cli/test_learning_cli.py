@@ -1,0 +1,207 @@
+"""Learning from the command line: start, look on, interrupt, go on."""
+
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from contextlib import nullcontext
+
+import numpy as np
+import pytest
+from PIL import Image
+from rich.console import Console
+
+from emdiff_app import learning
+from emdiff_app.cli import _watching, main
+from emdiff_app.images import save_stack, stack_from_array
+from emdiff_app.learning import RunFolder, Story, events
+from emdiff_app.learning.lock import Lock
+from emdiff_app.priors import read_card
+
+SHORT = {"size": "tiny", "rounds": 1, "crops": 8, "crop": 16, "held_out": 2, "batch": 2}
+SHORT |= {"first_steps": 3, "steps": 3, "sampler_steps": 2, "gaussian_rounds": 1, "precision": "float32"}
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    """A noisy stack, its model, and presets that take a second."""
+    monkeypatch.setitem(learning.PRESETS, "quick", SHORT)
+    rng = np.random.default_rng(0)
+    pixels = (rng.random((2, 64, 64)) > 0.95) * 200.0 + 100 + 5 * rng.standard_normal((2, 64, 64))
+    save_stack(stack_from_array(pixels.astype(np.float32), "ZYX"), tmp_path / "cells.tif")
+    (tmp_path / "model.json").write_text('{"noise": {"kind": "gaussian", "sigma": 5}}')
+    return tmp_path
+
+
+def learn_words(files, *more):
+    paths = [str(files / name) for name in ("cells.tif", "model.json", "run")]
+    stack, model, out = paths
+    return ["learn", stack, "--model", model, "--out", out, "--preset", "quick", "--device", "cpu", *more]
+
+
+def test_from_a_stack_to_a_prior_that_carries_its_picture(files, capsys):
+    assert main(learn_words(files, "--json")) == 0
+    answer = capsys.readouterr()
+    result = json.loads(answer.out)
+    assert result["outcome"] == "finished"
+    assert result["round"] == result["rounds"]
+    assert "on cpu" in answer.err
+    card = read_card(files / "run" / "prior.emprior")
+    assert "preview.png" in card.sha256
+
+
+def test_a_run_is_looked_at_from_anywhere(files, capsys):
+    assert main(learn_words(files)) == 0
+    before = {f: f.stat().st_mtime_ns for f in (files / "run").rglob("*")}
+    capsys.readouterr()
+    assert main(["watch", str(files / "run"), "--once", "--json", "--previews", str(files / "pictures")]) == 0
+    assert json.loads(capsys.readouterr().out)["outcome"] == "finished"
+    for name in ("round-0000.png", "round-0001.png"):
+        with Image.open(files / "pictures" / name) as picture:
+            assert picture.size[0] >= 96
+    assert {f: f.stat().st_mtime_ns for f in (files / "run").rglob("*")} == before  # it only reads
+    assert main(["watch", str(files / "run")]) == 0
+    assert "finished" in capsys.readouterr().err
+
+
+def test_previews_named_outside_the_run_are_not_looked_at(files):
+    assert main(learn_words(files, "--only-prepare")) == 0
+    run = RunFolder.open(files / "run")
+    np.savez(files / "secret.npz", **dict.fromkeys(("recorded", "restored", "spread"), np.ones((1, 8, 8))))
+    run.writer().write(events.Preview(round=1, file="../secret.npz"))
+    run.writer().write(events.Preview(round=2, file=str(files / "secret.npz")))
+    assert main(["watch", str(run.path), "--once", "--previews", str(files / "pictures")]) == 0
+    assert not any((files / "pictures").iterdir())
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(files, capsys):
+    assert main(learn_words(files, "--only-prepare")) == 0
+    run = RunFolder.open(files / "run")
+    recipe = run.path / "recipe.json"
+    recipe.write_text(re.sub('"steps": 3', '"steps": 100000', recipe.read_text()))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "emdiff_app.cli", "resume", str(run.path)],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    follower, reached = run.follower(), False
+    ends = time.monotonic() + 200
+    while not reached and time.monotonic() < ends:
+        reached = any(e.kind == "progress" and e.round == 1 and e.loss for e in follower.read())
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert f"Go on with: emdiff resume {run.path}" in said
+    assert "Traceback" not in said
+    recipe.write_text(re.sub('"steps": 100000', '"steps": 3', recipe.read_text()))
+    assert main(["resume", str(run.path)]) == 0
+    assert "going on" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("wish", "field", "count"),
+    [("clean:{}/sharp-*.tif", "clean", 2), ("prior:{}/old.emprior", "prior", None)],
+)
+def test_what_to_start_from_is_in_the_recipe(files, wish, field, count):
+    for name in ("sharp-1.tif", "sharp-2.tif", "old.emprior"):
+        (files / name).write_bytes(b"")
+    assert main(learn_words(files, "--only-prepare", "--start", wish.format(files))) == 0
+    given = getattr(RunFolder.open(files / "run").recipe, field)
+    assert len(given) == count if count else given.endswith("old.emprior")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--start", "clean:nothing-*.tif"], "matches"),
+        (["--start", "prior:nowhere.emprior"], "no prior"),
+        (["--start", "sideways"], "none of"),
+        (["--preset", "heroic"], "no preset"),
+        (["--rounds", "0"], "rounds"),
+    ],
+)
+def test_wrong_wishes_are_refused_in_a_sentence_and_leave_nothing(files, capsys, words, said):
+    assert main(learn_words(files, *words)) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert "othing was started" in error
+    assert not (files / "run").exists()
+
+
+def test_an_old_run_is_not_overwritten_but_offered(files, capsys):
+    assert main(learn_words(files, "--only-prepare")) == 0
+    capsys.readouterr()
+    assert main(learn_words(files)) == 2
+    assert f"emdiff resume {files / 'run'}" in capsys.readouterr().err
+
+
+def test_a_worker_on_a_run_that_has_one_says_so_and_leaves(files, capsys):
+    assert main(learn_words(files, "--only-prepare")) == 0
+    run = RunFolder.open(files / "run")
+    with Lock(run.path / "lock"):
+        assert main(["worker", str(run.path)]) == 2
+        assert "is at work on" in capsys.readouterr().err
+        assert main(["watch", str(run.path), "--once", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["worked_on"] is True
+    assert main(["watch", str(run.path), "--once", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["worked_on"] is False
+
+
+@pytest.fixture
+def shown(files):
+    """What the live view shows of a story, while somebody is at work or not."""
+    assert main(learn_words(files, "--only-prepare")) == 0
+    run = RunFolder.open(files / "run")
+
+    def show(story, at_work=True):
+        with Lock(run.path / "lock") if at_work else nullcontext():
+            console = Console(file=io.StringIO(), width=110)
+            console.print(_watching.rendered(run, story))
+        return " ".join(console.file.getvalue().split())
+
+    return show
+
+
+def test_the_live_view_tells_where_the_run_is_and_how_well_it_goes(shown):
+    story = Story()
+    assert "Getting ready" in shown(story)
+    started = {
+        "rounds": 12,
+        "device": "cuda",
+        "device_name": "RTX 4070",
+        "images": 1,
+        "crops": 8,
+        "parameters": 9,
+    }
+    story.take(events.Started(**started, processes=2))
+    story.take(events.Scored(round=2, held_out=-1.5, chi2=1.02, best=True))
+    progress = {"round": 3, "phase": "m-step", "step": 840, "steps": 2000}
+    story.take(
+        events.Progress(**progress, loss=0.25, remaining_s=(2400.0, 3000.0), memory_bytes=2_500_000_000)
+    )
+    story.take(events.Notice(text="The disk is full."))
+    view = shown(story)
+    for words in ("Round 3/12, learning 840/2000", "40-50 min", "RTX 4070", "2 processes", "2.5 GB"):
+        assert words in view
+    for words in ("-1.5000", "best", "0.2500", "The disk is full."):
+        assert words in view
+    story.take(events.Paused())
+    assert "Paused: round 3/12" in shown(story)
+    story.take(events.Failed(text="It broke. Resume it."))
+    assert "It broke. Resume it." in shown(story)
+
+
+def test_a_run_that_nobody_works_on_is_said_to_be_so(shown):
+    story = Story()
+    assert "has not begun yet" in shown(story, at_work=False)
+    story.take(events.Started(rounds=12, device="cpu", images=1, crops=8, parameters=9))
+    story.take(events.Progress(round=3, phase="m-step", step=840, steps=2000))
+    view = shown(story, at_work=False)
+    assert "Nobody is working on it" in view
+    assert "emdiff resume" in view
