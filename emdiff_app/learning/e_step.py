@@ -3,7 +3,10 @@
 Always a sample, never a mean: means have too little spread, and the prior would collapse.
 """
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,81 +16,98 @@ from emdiff_app.diffusion import LearnedPrior
 from emdiff_app.diffusion.memory import is_out_of_memory
 from emdiff_app.errors import RunError
 
-from .control import StopRequested
 from .samples import Tensors
+from .tempering import weighted
 from .work import E_BATCH, State, Work, seeded
 
-__all__ = ["Draw", "draw_all", "drawn", "restoring"]
-
-ABSURD = 3.0
-"""A sample is not learned from when its chi2 is above this and above twice what is usual in its batch."""
+__all__ = ["Draw", "Drawn", "batches", "draw_all", "drawn", "restoring"]
 
 Draw = Callable[[Tensor, int, torch.Generator], Tensor]
 """From recorded crops, the number of the first of them, and random numbers to samples."""
 
 
-def restoring(work: Work, prior: LearnedPrior) -> Draw:
-    """Draws from the posterior under `prior`."""
-    method = posterior.get("auto")
+@dataclass(frozen=True)
+class Drawn:
+    """Samples of a round, the numbers of their crops, and the mean of their chi2."""
+
+    clean: Tensor
+    numbers: Tensor
+    chi2: float
+
+
+def restoring(work: Work, prior: LearnedPrior, weight: float) -> Draw:
+    """Draws from the posterior under `prior`, in which the data weigh `weight`."""
+    method = posterior.get(work.recipe.sampler)
+    step: dict[str, Any] = (
+        {"zeta": weight} if method.name == "dps" else {}
+    )  # it has a step size, and no noise level
 
     def draw(y: Tensor, first: int, generator: torch.Generator) -> Tensor:
         return method.sample(
             prior,
-            work.imaging,
+            weighted(work.imaging_of(first, y), weight),
             y,
             steps=work.recipe.sampler_steps,
             generator=generator,
             on_step=lambda *_: work.control.check(),
+            **step,
         )
 
     return draw
 
 
+def batches(work: Work, round: int) -> list[int]:
+    """The first crops of the batches that this round draws: some of them, others than in the round before."""
+    starts = range(0, len(work.crops), E_BATCH)
+    counts = [max(math.ceil(work.recipe.share(r) * len(starts)), 1) for r in range(1, round + 1)]
+    if not counts:
+        return list(starts)
+    before = sum(counts[:-1])
+    return [starts[(before + k) % len(starts)] for k in range(counts[-1])]
+
+
 def draw_all(work: Work, state: State, draw: Draw) -> None:
     """Draw every batch of this round that is not in the run folder yet; a team shares them."""
-    starts = range(0, len(work.crops), E_BATCH)
+    starts = batches(work, state.round)
     mine = work.team.mine(len(starts))
-    stopped = False
-    try:
-        for count, index in enumerate(mine):
-            work.control.check()
-            path = work.samples.batch(state.round, starts[index])
-            if work.samples.read(path, state.drawn_by) is None:
-                work.samples.write(path, _one_batch(work, state, draw, starts[index]), state.drawn_by)
-            work.keep()
-            work.tick("e-step", count + 1, len(mine), None)
-    except StopRequested:
-        stopped = True
-    if work.team.any(stopped):
-        raise StopRequested
+    for count, index in enumerate(mine):
+        work.control.check()
+        path = work.samples.batch(state.round, starts[index])
+        if work.samples.read(path, state.drawn_by) is None:
+            work.samples.write(path, _one_batch(work, state, draw, starts[index]), state.drawn_by)
+        work.keep()
+        work.tick("e-step", count + 1, len(mine), None)
 
 
-def drawn(work: Work, state: State, draw: Draw) -> Tensor:
+def drawn(work: Work, state: State, draw: Draw) -> Drawn:
     """All samples of this round but those that make no sense; one that was lost meanwhile is drawn again."""
-    kept, state.discarded = [], 0
-    for start in range(0, len(work.crops), E_BATCH):
+    kept, numbers, chi2, state.discarded = [], [], [], 0
+    for start in batches(work, state.round):
         batch = work.samples.read(work.samples.batch(state.round, start), state.drawn_by)
         if batch is None:
             batch = _one_batch(work, state, draw, start)
             work.samples.write(work.samples.batch(state.round, start), batch, state.drawn_by)
-        kept.append(batch["x"][batch["good"]])
-        state.discarded += int((~batch["good"]).sum())
+        good = batch["good"]
+        kept.append(batch["x"][good])
+        numbers.append(start + good.nonzero().flatten())
+        chi2.append(batch["chi2"][good])
+        state.discarded += int((~good).sum())
     clean = torch.cat(kept)
     if not len(clean):
         raise RunError(
             "No image could be drawn that fits the recorded ones; what was saved is kept. The imaging model "
             "is probably wrong: check the noise with `emdiff estimate`."
         )
-    return clean
+    return Drawn(clean, torch.cat(numbers), float(torch.cat(chi2).mean()))
 
 
 def _one_batch(work: Work, state: State, draw: Draw, start: int) -> Tensors:
     y = work.recorded(start, start + E_BATCH)
     x = in_parts(draw, y, start, seeded(work.recipe.seed, state.round + 1, start))
-    chi2 = work.imaging.chi2(y, x)
+    chi2 = work.imaging_of(start, y).chi2(y, x)
     finite = torch.isfinite(x).flatten(1).all(1) & torch.isfinite(chi2)
     usual = chi2[finite].median() if bool(finite.any()) else chi2.new_zeros(())
-    good = finite & (chi2 <= (2 * usual).clamp_min(ABSURD))
+    good = finite & (chi2 <= (2 * usual).clamp_min(work.recipe.absurd))
     return {"x": x.cpu(), "chi2": chi2.cpu(), "good": good.cpu()}
 
 

@@ -1,10 +1,10 @@
 """How good a prior is, on crops that it never learned from, and pictures of them.
 
-The recorded crop is split into two halves with independent noise; one is restored, and the other says
-how likely it was. No clean image is needed, and fitting the noise makes it worse.
+The recorded crop is split into two parts with independent noise; one is restored, and the other says how likely
+it was. No clean image is needed, and fitting the noise makes it worse.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,22 +12,32 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from emdiff_app import posterior
-from emdiff_app.diffusion import LearnedPrior
+from emdiff_app.diffusion import Batch
 from emdiff_app.images.atomic import replacing
 from emdiff_app.physics import Imaging
 from emdiff_app.physics.noise.thinning import thin
 
-__all__ = ["Judgement", "judge", "write_preview"]
+__all__ = ["Judgement", "Sampling", "is_as_good", "judge", "write_preview"]
 
 BINS = np.linspace(-5, 5, 41)
+KEPT = 0.75
+"""The part that is restored has this share of the light: the prior was made for images with all of it."""
+
+Sampling = Callable[[Imaging, Tensor, torch.Generator], Tensor]
+"""From an imaging model and recorded crops to clean ones: a sample of each, or an estimate."""
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """A score (higher is better), the size of the residuals, and the pictures behind them."""
+    """A score (higher is better), the size of the residuals, and the pictures behind them.
+
+    `estimate` says what restored best: the mean of `samples`, or the estimate in `one-pass`. `each` is the score of
+    each crop.
+    """
 
     held_out: float
+    each: tuple[float, ...]
+    estimate: str
     chi2: float
     residuals: tuple[float, ...]
     recorded: Tensor
@@ -36,44 +46,66 @@ class Judgement:
 
 
 def judge(
-    prior: LearnedPrior,
     imaging: Imaging,
     y: Tensor,
     generator: torch.Generator,
+    sample: Sampling,
+    one_pass: Sampling | None = None,
     *,
-    steps: int,
     samples: int = 3,
 ) -> Judgement:
-    """Restore the held-out crops `y` and one half of each."""
-    sample = posterior.get("auto").sample
-
-    def draws(model: Imaging, data: Tensor, count: int) -> Tensor:
-        return torch.stack(
-            [sample(prior, model, data, steps=steps, generator=generator) for _ in range(count)]
-        )
-
-    x = draws(imaging, y, samples)
+    """Restore the held-out crops `y`, and once more from a part of their light."""
+    seen = Batch(recorded=y, observed=imaging.observed).seen
+    filled = torch.where(seen, y, 0.0)
+    x = torch.stack([sample(imaging, y, generator) for _ in range(samples)])
     residual = torch.stack([imaging.residual(y, one) for one in x])
-    score = _predicted(imaging, y, generator, lambda model, half: draws(model, half, samples).mean(0))
-    counts, _ = np.histogram(residual.cpu().numpy(), BINS, density=True)
+
+    def mean(model: Imaging, data: Tensor, random: torch.Generator) -> Tensor:
+        return torch.stack([sample(model, data, random) for _ in range(samples)]).mean(0)
+
+    ways = {"samples": mean} | ({"one-pass": one_pass} if one_pass else {})
+    scores = _predicted(imaging, filled, generator, list(ways.values()))
+    best = max(range(len(scores)), key=lambda k: float(scores[k].mean()))
+    counts, _ = np.histogram(residual[:, seen].cpu().numpy(), BINS, density=True)
+    estimate = list(ways)[best]
+    restored = x.mean(0) if estimate == "samples" or one_pass is None else one_pass(imaging, y, generator)
     return Judgement(
-        float(score),
-        float(torch.stack([imaging.chi2(y, one) for one in x]).mean()),
-        tuple(float(c) for c in counts),
-        y,
-        imaging.crop(x.mean(0)),
-        imaging.crop(x.std(0)),
+        held_out=float(scores[best].mean()),
+        each=tuple(float(s) for s in scores[best]),
+        estimate=estimate,
+        chi2=float(residual[:, seen].square().mean()),
+        residuals=tuple(float(c) for c in counts),
+        recorded=filled,
+        restored=imaging.crop(restored),
+        spread=imaging.crop(x.std(0)),
     )
 
 
 def _predicted(
-    imaging: Imaging, y: Tensor, generator: torch.Generator, restore: Callable[[Imaging, Tensor], Tensor]
-) -> float:
-    """How likely one half of the data is, given what was restored from the other; per pixel."""
-    halves = thin(y, imaging.noise, generator)
-    x = restore(replace(imaging, noise=halves.first_noise), halves.first)
-    other = replace(imaging, noise=halves.second_noise)
-    return float(other.log_likelihood(halves.second, x).mean()) / y[0].numel()
+    imaging: Imaging, y: Tensor, generator: torch.Generator, ways: Sequence[Sampling]
+) -> list[Tensor]:
+    """How likely the other part of the data is, given what each way makes of the first; per crop and pixel."""
+    parts = thin(y, imaging.noise, generator, share=KEPT)
+    first, other = (replace(imaging, noise=noise) for noise in (parts.first_noise, parts.second_noise))
+    seen = Batch(recorded=y, observed=imaging.observed).seen
+    count = seen.flatten(1).sum(1).clamp_min(1)
+    state = generator.get_state()
+    scores = []
+    for way in ways:
+        generator.set_state(state)
+        scores.append(other.log_likelihood(parts.second, way(first, parts.first, generator)) / count)
+    return scores
+
+
+def is_as_good(each: Sequence[float], best: Sequence[float]) -> bool:
+    """Whether a round is not worse than the best so far by more than one standard error of their difference.
+
+    Every round is judged on the same crops with the same noise. Of two that these cannot tell apart the later one
+    is taken: what the recorded pixels hardly show, such as fine detail under blur, is what rounds are for.
+    """
+    difference = np.subtract(each, best)
+    error = difference.std(ddof=1) / len(difference) ** 0.5 if len(difference) > 1 else 0.0
+    return bool(difference.mean() >= -error)
 
 
 def write_preview(path: Path, judgement: Judgement, count: int = 4) -> None:

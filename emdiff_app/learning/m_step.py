@@ -1,32 +1,30 @@
-"""The M-step: train the prior on what the E-step has drawn, from the same weights."""
+"""The M-step: train the prior on what the E-step has drawn and on the recorded pixels, from the same weights."""
 
-import torch
-from torch import Tensor
+import math
 
 from emdiff_app.diffusion import Batch, Trainer
-from emdiff_app.diffusion.anchors import Denoising, Term
+from emdiff_app.diffusion.anchors import Term
 
+from .lessons import Lessons
 from .work import State, Unstable, Work, seeded
 
 __all__ = ["train"]
 
 WHICH, NOISE = 1, 2
+GENTLEST = 0.02
+"""The learning rate at the end of a round, as a share of that at its start."""
 
 
-def train(work: Work, state: State, trainer: Trainer, clean: Tensor, steps: int) -> None:
+def train(work: Work, state: State, trainer: Trainer, lessons: Lessons, steps: int) -> None:
     """Take the steps of this round that are not done yet. A team shares every batch."""
     recipe = work.recipe
-    side = min(recipe.crop, *clean.shape[-2:])
     mine = work.team.mine(recipe.batch)
-    term = Denoising()
     for step in range(state.step, steps):
         work.control.check()
         key = (recipe.seed, state.round, step, state.halvings)
         which, trainer.generator = seeded(*key, WHICH), seeded(*key, NOISE)
-        chosen = torch.randint(0, len(clean), (recipe.batch,), generator=which)[mine.start : mine.stop]
-        top, left = (int(torch.randint(0, n - side + 1, (), generator=which)) for n in clean.shape[-2:])
-        x = clean[chosen, :, top : top + side, left : left + side].to(work.device)
-        batch = Batch(clean=x.contiguous(memory_format=torch.channels_last))
+        batch, term = lessons.next(which, mine)
+        trainer.learning_rate = recipe.learning_rate / 2**state.halvings * _gentle(step / steps, recipe.decay)
         if trainer.part is None:
             _prepare(work, trainer, batch, term)
         skipped, part = trainer.skipped, trainer.part
@@ -41,6 +39,11 @@ def train(work: Work, state: State, trainer: Trainer, clean: Tensor, steps: int)
         state.step = step + 1
         work.tick("m-step", state.step, steps, loss)
         work.keep()
+
+
+def _gentle(along: float, decay: bool) -> float:
+    """Half a cosine from 1 down to nearly 0: what is left of the noise of single batches is averaged out."""
+    return GENTLEST + (1 - GENTLEST) * (1 + math.cos(math.pi * along)) / 2 if decay else 1.0
 
 
 def _prepare(work: Work, trainer: Trainer, batch: Batch, term: Term) -> None:

@@ -66,8 +66,7 @@ def prepare(recipe: Recipe, control: Control, team: Team, samples: Samples, **wa
             f"{team.size} processes cannot share a batch of {recipe.batch} crops; nothing was started. "
             "Start fewer, or put a larger `batch` into the recipe."
         )
-    per_image = {"auto": None, "yes": True, "no": False}[recipe.noise_per_image]
-    noises = noises_of(stacks, per_image, recipe.seed)
+    noises = noises_of(stacks, recipe.model, recipe.noise_per_image, recipe.seed)
     binding = Binding(recipe.model, stacks, side, scale, device, noises)
     work = Work(
         recipe=recipe,

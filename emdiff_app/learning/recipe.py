@@ -1,6 +1,6 @@
 """The recipe of a run: every choice with its default and a sentence that explains it."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -8,8 +8,11 @@ from emdiff_app.physics import ImagingModel
 
 __all__ = ["PRESETS", "Preset", "Recipe"]
 
-Preset = Literal["quick", "standard", "best"]
+Preset = Literal["quick", "standard", "best", "emdiffusion"]
 Size = Literal["tiny", "small", "standard", "large"]
+Anchor = Literal["auto", "none", "hidden-pixels", "noise-above", "sure", "further-masking"]
+Start = Literal["auto", "gaussian", "hidden-pixels"]
+Answer = Literal["auto", "yes", "no"]
 
 
 class Recipe(BaseModel):
@@ -25,6 +28,34 @@ class Recipe(BaseModel):
         None, gt=0, description="The pixel size, where the files do not say it."
     )
     model: ImagingModel = Field(description="How the clean images became the recorded ones.")
+    noise_per_image: Answer = Field(
+        default="auto",
+        description="Whether each image has its own noise, which is then measured; auto: where each was stretched.",
+    )
+
+    clean: tuple[str, ...] = Field(
+        default=(),
+        description="A few clean images of the same kind: learned from at the start and in every round.",
+    )
+    similar: tuple[str, ...] = Field(
+        default=(), description="Clean images of another kind: learned from at the start only."
+    )
+    prior: str | None = Field(default=None, description="A prior to start from, such as a colleague's.")
+    start: Start = Field(
+        default="auto",
+        description="What to start from when there is nothing else: a Gaussian fitted to the images, or pixels "
+        "predicted from their neighbours; auto: the latter for a camera's noise without blur.",
+    )
+    clean_share: float = Field(
+        default=0.15,
+        ge=0,
+        le=1,
+        description="The share of every batch that is clean images, where there are any.",
+    )
+    first_clean_share: float = Field(
+        default=0.5, ge=0, le=1, description="The same at the start, beside samples of the Gaussian."
+    )
+    clean_steps: int = Field(default=1500, ge=1, description="Optimiser steps on clean images at the start.")
 
     size: Size = Field(
         default="small", description="How large the network is; larger learns more and more slowly."
@@ -36,13 +67,64 @@ class Recipe(BaseModel):
     crop: int = Field(
         default=64, ge=16, le=1024, description="The side of a crop, in pixels of the recorded image."
     )
+    tries: int = Field(
+        default=1, ge=1, le=16, description="Of so many places the one with the most to see becomes a crop."
+    )
+    first_share: float = Field(
+        default=1.0, gt=0, le=1, description="The share of the crops that the first round restores."
+    )
+    last_share: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="The share in the last round; it grows evenly from round to round.",
+    )
     held_out: int = Field(default=8, ge=1, description="How many crops are kept aside to judge the prior.")
-    batch: int = Field(default=16, ge=1, description="How many crops are learned from at once.")
-    first_steps: int = Field(default=400, ge=1, description="Optimiser steps on the Gaussian start.")
-    steps: int = Field(default=300, ge=1, description="Optimiser steps in each round.")
+
+    sampler: str = Field(
+        default="auto", description="What restores the crops; auto chooses by the imaging model."
+    )
     sampler_steps: int = Field(default=20, ge=2, description="Steps of the sampler that restores the crops.")
+    first_weight: float = Field(
+        default=1.0,
+        gt=0,
+        le=10,
+        description="How much the data weigh in the first round: below 1 they are tempered; it ends at 1.",
+    )
+    absurd: float = Field(
+        default=3.0,
+        gt=1,
+        description="Samples whose chi2 is above this and above twice the usual are left out.",
+    )
+
+    batch: int = Field(default=16, ge=1, description="How many crops are learned from at once.")
+    first_steps: int = Field(default=400, ge=1, description="Optimiser steps on what the run starts from.")
+    steps: int = Field(default=300, ge=1, description="Optimiser steps in each round.")
+    scratch_rounds: int = Field(
+        default=0, ge=0, le=10, description="Rounds at the end that train fresh weights on all crops."
+    )
+    scratch_steps: int = Field(default=3000, ge=1, description="Optimiser steps in each of these.")
     learning_rate: float = Field(default=1e-3, gt=0, le=0.1, description="How boldly the network is changed.")
+    decay: bool = Field(default=True, description="Whether it becomes gentler towards the end of each round.")
+    memory: int = Field(
+        default=100, ge=1, description="Over how many steps the weights are averaged for sampling."
+    )
+    anchor: Anchor = Field(
+        default="auto",
+        description="What is learned from the recorded pixels themselves, beside the samples; auto: what fits.",
+    )
+    anchor_share: float = Field(
+        default=0.5, ge=0, le=1, description="The share of the steps that do so, where it fits."
+    )
+    turns: Answer = Field(
+        default="auto",
+        description="Whether images are flipped and turned; auto: unless the physics has a direction.",
+    )
+
     gaussian_rounds: int = Field(default=6, ge=1, le=64, description="Rounds of the Gaussian start.")
+    patience: int = Field(
+        default=0, ge=0, description="Stop after so many rounds without a better held-out score; 0: never."
+    )
     time_limit_min: float | None = Field(
         default=None, gt=0, description="Stop and keep after so many minutes."
     )
@@ -55,10 +137,50 @@ class Recipe(BaseModel):
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="Where to compute.")
     seed: int = Field(default=0, ge=0, description="The same seed gives the same run.")
 
+    def share(self, round: int) -> float:
+        """The share of the crops that this round restores."""
+        if not 0 < round <= self.rounds:
+            return 1.0
+        along = (round - 1) / (self.rounds - 1) if self.rounds > 1 else 1.0
+        return self.first_share + (self.last_share - self.first_share) * along
 
-PRESETS: dict[Preset, dict[str, int | str]] = {
+    @property
+    def last_round(self) -> int:
+        """Those from fresh weights included."""
+        return self.rounds + self.scratch_rounds
+
+    def steps_in(self, round: int) -> int:
+        """Optimiser steps of a round."""
+        if round == 0:
+            return self.clean_steps if self.clean or self.similar else self.first_steps
+        return self.steps if round <= self.rounds else self.scratch_steps
+
+
+PRESETS: dict[Preset, dict[str, Any]] = {
     "quick": {"size": "tiny", "rounds": 4, "crops": 256, "crop": 48, "first_steps": 500, "steps": 400},
     "standard": {"size": "small", "rounds": 5, "crops": 768, "crop": 64, "first_steps": 600, "steps": 500},
     "best": {"size": "standard", "rounds": 10, "crops": 4096, "crop": 64, "first_steps": 3000, "steps": 2000},
+    "emdiffusion": {
+        "size": "small",
+        "rounds": 8,
+        "crops": 1024,
+        "first_share": 0.1,
+        "last_share": 0.1,
+        "sampler": "dps",
+        "sampler_steps": 1000,
+        "first_weight": 2.0,
+        "anchor": "none",
+        "start": "gaussian",
+        "clean_share": 0.0,
+        "first_clean_share": 1.0,
+        "decay": False,
+        "memory": 500,
+        "first_steps": 3000,
+        "clean_steps": 3000,
+        "steps": 1500,
+        "scratch_rounds": 2,
+        "scratch_steps": 6000,
+        "absurd": 1e9,
+    },
 }
-"""What the presets change; everything else keeps its default."""
+"""What the presets change; everything else keeps its default. `emdiffusion` is the algorithm as it was published."""

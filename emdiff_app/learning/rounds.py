@@ -6,19 +6,31 @@ are all that has to be known besides.
 
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import cached_property
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from emdiff_app.diffusion import LearnedPrior, Trainer
+from emdiff_app import posterior
+from emdiff_app.diffusion import Batch, LearnedPrior, Trainer
+from emdiff_app.diffusion.one_pass import one_pass
+from emdiff_app.physics import Imaging
 
-from .e_step import Draw, draw_all, drawn, restoring
-from .judging import Judgement, judge
+from .anchoring import Anchor
+from .e_step import Draw, Drawn, draw_all, drawn, restoring
+from .judging import Judgement, Sampling, is_as_good, judge
+from .lessons import Lessons
 from .m_step import train
-from .start import first_draw, new_trainer
+from .start import anchor_of, clean_images, first_draw, first_prior, from_neighbours, start_of, trainer_for
+from .tempering import next_weight
+from .unlearnable import lost_bands, pixels_under_one, sentence
 from .work import State, Work, fingerprint, seeded
 
 __all__ = ["Rounds"]
+
+JUDGING = 24
+"""Steps of the sampler that judges, at most: slower ones are for the E-step."""
 
 
 class Rounds:
@@ -40,7 +52,15 @@ class Rounds:
 
     @property
     def finished(self) -> bool:
-        return self.state.round > self.work.recipe.rounds
+        return self.state.round > self.work.recipe.last_round
+
+    @cached_property
+    def anchor(self) -> Anchor:
+        return anchor_of(self.work)
+
+    @cached_property
+    def begins_with(self) -> str:
+        return start_of(self.work)
 
     def go_on(self) -> None:
         """From where the state says to the end of the last round."""
@@ -57,57 +77,157 @@ class Rounds:
         """Everything to go on from; None before there is something worth keeping."""
         if self.trainer is None:
             return None
-        trained = {"mean": self.prior.mean, "sigma_data": self.prior.sigma_data}
+        prior = self.prior
+        network = {"size": prior.size, "takes_maps": prior.takes_maps, "arguments": prior.arguments}
+        trained = {"mean": prior.mean, "sigma_data": prior.sigma_data, "network": network}
         return {"state": asdict(self.state), **trained, "trainer": self.trainer.state()}
 
     def restore(self, snapshot: dict[str, Any]) -> None:
         self.state = State(**snapshot["state"])
-        self.trainer = new_trainer(self.work, float(snapshot["mean"]), float(snapshot["sigma_data"]))
+        network = snapshot["network"]
+        prior = LearnedPrior.build(
+            network["size"], float(snapshot["sigma_data"]), float(snapshot["mean"]), **network["arguments"]
+        )
+        prior.takes_maps = bool(network["takes_maps"])
+        self.trainer = trainer_for(self.work, prior)
         self.trainer.restore(snapshot["trainer"])
-        self.calm()
 
-    def calm(self) -> None:
-        """Apply the halvings of the learning rate."""
-        assert self.trainer is not None
-        self.trainer.learning_rate = self.work.recipe.learning_rate / 2**self.state.halvings
+    # E-step ------------------------------------------------------------------------------------
+
+    def _e_step(self) -> None:
+        state = self.state
+        if state.round == 0:
+            self._say_what_cannot_be_learned()
+        if self._draws:
+            state.drawn_by = fingerprint(self.prior) if self.trainer else "start"
+            draw_all(self.work, state, self._draw())
+            self.work.team.barrier()
+        state.stage, state.step = "m-step", 0
+
+    @property
+    def _draws(self) -> bool:
+        """Somebody's prior, and pixels predicted from their neighbours, need no samples to begin with."""
+        return self.state.round > 0 or self.begins_with in ("gaussian", "clean")
 
     def _draw(self) -> Draw:
         if self.state.round == 0:
             return first_draw(self.work)
-        return restoring(self.work, self.prior)
+        if self.state.round == 1 and self.begins_with == "hidden-pixels":
+            return from_neighbours(self.work, self.prior)
+        return restoring(self.work, self.prior, self._weight)
 
-    def _e_step(self) -> None:
-        state = self.state
-        state.drawn_by = fingerprint(self.prior) if self.trainer else "start"
-        draw_all(self.work, state, self._draw())
-        self.work.team.barrier()
-        state.stage, state.step = "m-step", 0
+    @property
+    def _weight(self) -> float:
+        first = self.work.recipe.first_weight
+        return float(self.state.notes.get("weight", first))
+
+    # M-step ------------------------------------------------------------------------------------
 
     def _m_step(self) -> None:
         state, recipe = self.state, self.work.recipe
-        clean = self._samples()
-        if self.trainer is None:
-            self.trainer = new_trainer(self.work, float(clean.mean()), float(clean.std()))
-        elif state.step == 0:
-            self.trainer.reset_optimiser()
-        train(self.work, state, self.trainer, clean, recipe.steps if state.round else recipe.first_steps)
+        samples = drawn(self.work, state, lambda *given: self._draw()(*given)) if self._draws else None
+        if state.step == 0:
+            self._begin(samples)
+        assert self.trainer is not None
+        if samples is not None or self.begins_with == "hidden-pixels":
+            train(self.work, state, self.trainer, self._lessons(samples), recipe.steps_in(state.round))
         state.stage = "score"
         self.work.keep(True)
 
-    def _samples(self) -> Tensor:
-        return drawn(self.work, self.state, lambda *given: self._draw()(*given))
+    def _begin(self, samples: Drawn | None) -> None:
+        """The first network, or the present one with its optimiser reset, or a fresh one of the same kind."""
+        state, recipe = self.state, self.work.recipe
+        if samples is not None and state.round > 0:
+            self._tell_discarded(len(samples.clean))
+            state.notes["weight"] = next_weight(self._weight, samples.chi2, state.round, recipe.rounds)
+        if self.trainer is None:
+            prior = first_prior(self.work, None if samples is None else samples.clean)
+            self.trainer = trainer_for(self.work, prior)
+        elif state.round > recipe.rounds:
+            old = self.prior
+            torch.manual_seed(recipe.seed + state.round)
+            fresh = LearnedPrior.build(old.size, old.sigma_data, old.mean, **old.arguments)
+            fresh.takes_maps = old.takes_maps
+            self.trainer = trainer_for(self.work, fresh)
+        else:
+            self.trainer.reset_optimiser()
+
+    def _lessons(self, samples: Drawn | None) -> Lessons:
+        round, recipe = self.state.round, self.work.recipe
+        clean = clean_images(self.work, round)
+        return Lessons(
+            self.work,
+            self.anchor,
+            samples,
+            clean,
+            share=recipe.anchor_share if round else 0.0,
+            clean_share=recipe.clean_share if round else recipe.first_clean_share,
+        )
+
+    # judgement ---------------------------------------------------------------------------------
 
     def _judge(self) -> None:
         state, work = self.state, self.work
         result = None
         if work.team.leads:
-            random = seeded(work.recipe.seed, 99)
-            result = judge(self.prior, work.imaging, work.judged, random, steps=work.recipe.sampler_steps)
-        score = work.team.agreed(result.held_out if result else 0.0)
-        best = not state.scores or score > max(state.scores)
+            imaging = work.imaging_of_judged()
+            result = judge(imaging, work.judged, seeded(work.recipe.seed, 99), self._sample, self._one_pass)
+        each, estimate = work.team.agreed((list(result.each), result.estimate) if result else ([], ""))
+        score = sum(each) / len(each)
+        best = "best" not in state.notes or is_as_good(each, state.notes["best"])
+        if best:
+            state.notes["estimate"] = estimate
+            state.notes["best_round"] = state.round
+        if not state.scores or score >= max(state.scores):
+            state.notes["best"] = list(each)
         state.scores.append(score)
         work.tick("score", 1, 1, None)
         if result:
             self.on_judged(result, best)
-        state.round, state.stage, state.step = state.round + 1, "e-step", 0
+        state.round, state.stage, state.step = self._next_round(), "e-step", 0
         work.keep(True)
+
+    def _next_round(self) -> int:
+        """The next one, or the one after all, or the first from fresh weights, when patience is at its end."""
+        state, recipe = self.state, self.work.recipe
+        waited = state.round - int(state.notes["best_round"])
+        if recipe.patience and waited >= recipe.patience and state.round < recipe.rounds:
+            self.work.notice(
+                f"The held-out score has not become better for {waited} rounds, so learning ends here; the prior of "
+                f"round {state.notes['best_round']} is kept."
+            )
+            return recipe.rounds + 1
+        return state.round + 1
+
+    def _sample(self, imaging: Imaging, y: Tensor, generator: torch.Generator) -> Tensor:
+        """One sample of each held-out crop, as the next E-step will draw them."""
+        if self.state.round == 0 and self.begins_with == "hidden-pixels":
+            mean, variance = one_pass(self.prior, Batch.of(imaging, y), ways=1)
+            return mean + variance.sqrt() * torch.randn(y.shape, generator=generator).to(y)
+        steps = max(min(self.work.recipe.sampler_steps, JUDGING), 2)
+        return posterior.get("auto").sample(self.prior, imaging, y, steps=steps, generator=generator)
+
+    @property
+    def _one_pass(self) -> Sampling | None:
+        """The estimate without samples, where the network has learned to give it."""
+        if self.anchor.name != "hidden-pixels":
+            return None
+        return lambda imaging, y, _: one_pass(self.prior, Batch.of(imaging, y), ways=2)[0]
+
+    # words -------------------------------------------------------------------------------------
+
+    def _tell_discarded(self, kept: int) -> None:
+        if count := self.state.discarded:
+            self.work.notice(
+                f"{count} of {count + kept} samples did not fit the recorded images at all and were left out of round "
+                f"{self.state.round}."
+            )
+
+    def _say_what_cannot_be_learned(self) -> None:
+        recipe, imaging = self.work.recipe, self.work.imaging
+        if recipe.clean or recipe.similar or recipe.prior or not (bands := lost_bands(imaging)):
+            return
+        size = {a: s.value for a, s in self.work.crops.stacks[0].pixel_size.items() if s.unit == "um"}
+        words = sentence(bands, pixels_under_one(imaging), size)
+        self.state.notes["notices"] = [words]
+        self.work.notice(words)

@@ -1,36 +1,147 @@
-"""Round 0, before there is a network: a stationary Gaussian fitted by EM, and the network that will learn from it."""
+"""Round 0: what is known of clean images before any was restored.
+
+Nothing but the recorded images: a stationary Gaussian fitted by EM, or, for a camera's noise without blur, pixels
+predicted from their neighbours. Or some clean images, of this kind or of another. Or somebody's prior.
+"""
+
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from emdiff_app.diffusion import GaussianPrior, LearnedPrior, Trainer
+from emdiff_app.diffusion import Batch, GaussianPrior, LearnedPrior, Trainer
+from emdiff_app.diffusion.batch import recorded_variance
 from emdiff_app.diffusion.gaussian_em import fit_gaussian
+from emdiff_app.diffusion.one_pass import one_pass
+from emdiff_app.errors import RunError
+from emdiff_app.images import IntensityScale, open_stack
+from emdiff_app.physics.random import white
+from emdiff_app.priors import read_prior
 
+from .anchoring import Anchor, anchor_for
+from .crops import CropSet
 from .e_step import Draw
+from .places import draw_places
+from .unlearnable import is_directional
 from .work import E_BATCH, Work, seeded
 
-__all__ = ["first_draw", "new_trainer"]
+__all__ = [
+    "anchor_of",
+    "clean_images",
+    "first_draw",
+    "first_prior",
+    "from_neighbours",
+    "start_of",
+    "trainer_for",
+]
 
 ENOUGH = 256
 """So many crops decide about the Gaussian."""
 
 
+def anchor_of(work: Work) -> Anchor:
+    return anchor_for(work.recipe.anchor, work.imaging)
+
+
+def start_of(work: Work) -> str:
+    """`prior`, `clean`, `hidden-pixels` or `gaussian`."""
+    recipe = work.recipe
+    if recipe.prior:
+        return "prior"
+    if recipe.clean or recipe.similar:
+        return "clean"
+    if recipe.start != "auto":
+        return recipe.start
+    return "hidden-pixels" if anchor_of(work).name == "hidden-pixels" else "gaussian"
+
+
 def first_draw(work: Work) -> Draw:
-    """What draws the samples of round 0."""
+    """What draws the samples of round 0: the Gaussian."""
     gaussian = _gaussian(work)
-    return lambda y, first, generator: gaussian.draw_posterior(work.imaging, y, generator)
+    return lambda y, first, generator: gaussian.draw_posterior(work.imaging_of(first, y), y, generator)
 
 
-def new_trainer(work: Work, mean: float, sigma_data: float) -> Trainer:
-    """An untrained network, the same for the same seed."""
-    torch.manual_seed(work.recipe.seed)
+def from_neighbours(work: Work, prior: LearnedPrior) -> Draw:
+    """Each pixel from what the network and the pixel itself say of it, as if its neighbours' errors were their own."""
+
+    def draw(y: Tensor, first: int, generator: torch.Generator) -> Tensor:
+        mean, variance = one_pass(prior, Batch.of(work.imaging_of(first, y), y), ways=1)
+        return mean + variance.sqrt() * white(mean, generator)
+
+    return draw
+
+
+def first_prior(work: Work, samples: Tensor | None) -> LearnedPrior:
+    """The network before its first step; the same for the same seed."""
+    recipe, anchor = work.recipe, anchor_of(work)
     channels = work.judged.shape[1]
-    prior = LearnedPrior(work.recipe.size, channels, sigma_data, mean)
-    prior = prior.to(work.device, memory_format=torch.channels_last)
-    share = work.team.add_up if work.team.size > 1 else None
+    if recipe.prior:
+        found, _ = read_prior(Path(recipe.prior))
+        if found.channels != channels:
+            raise RunError(
+                f"The prior to start from has learned images of {found.channels} channel(s) and these have {channels}; "
+                "nothing was started. Choose one channel, or another prior."
+            )
+        if anchor.variance and not found.variance:
+            raise RunError(
+                "The prior to start from cannot say how sure it is, which learning from hidden pixels needs; nothing "
+                "was started. Put `anchor: none` into the recipe, or use another prior."
+            )
+        return found
+    mean, deviation = _moments(work) if samples is None else (float(samples.mean()), float(samples.std()))
+    torch.manual_seed(recipe.seed)
+    prior = LearnedPrior(recipe.size, channels, deviation, mean, variance=anchor.variance)
+    prior.takes_maps = anchor.maps
+    return prior
+
+
+def trainer_for(work: Work, prior: LearnedPrior) -> Trainer:
+    recipe = work.recipe
+    turns = recipe.turns == "yes" or (recipe.turns == "auto" and not is_directional(work.imaging))
     return Trainer(
-        prior, learning_rate=work.recipe.learning_rate, precision=work.recipe.precision, share=share
+        prior.to(work.device, memory_format=torch.channels_last),
+        learning_rate=recipe.learning_rate,
+        memory=recipe.memory,
+        turns=turns,
+        precision=recipe.precision,
+        share=work.team.add_up if work.team.size > 1 else None,
     )
+
+
+def clean_images(work: Work, round: int) -> Tensor | None:
+    """Crops of the clean images that this round may learn from; those of another kind only at the start."""
+    recipe = work.recipe
+    crops = _cut(work, recipe.clean, own_scale=False)
+    if round == 0:
+        crops += _cut(work, recipe.similar, own_scale=True)
+    return torch.stack(crops) if crops else None
+
+
+def _cut(work: Work, names: tuple[str, ...], *, own_scale: bool) -> list[Tensor]:
+    """Random squares, as many as there are recorded crops at most; images of another kind keep to their own scale."""
+    if not names:
+        return []
+    recipe, scale = work.recipe, work.crops.scale
+    stacks = [open_stack(Path(name), channel=recipe.channel, axes=recipe.axes) for name in names]
+    if own_scale:
+        scale = IntensityScale.fit(stacks, seed=recipe.seed)
+    _, places = draw_places(stacks, recipe.crop, 0, recipe.crops, recipe.seed)
+    return list(CropSet(stacks, places, recipe.crop, scale).batch(0, len(places)))
+
+
+def _moments(work: Work) -> tuple[float, float]:
+    """Mean and standard deviation of clean pixels: of the recorded ones, less the noise."""
+    total = square = noise = 0.0
+    starts = range(0, min(len(work.crops), ENOUGH), E_BATCH)
+    for start in starts:
+        y = work.recorded(start, start + E_BATCH)
+        imaging = work.imaging_of(start, y)
+        seen = Batch(recorded=y, observed=imaging.observed).seen
+        total += float(y[seen].mean()) / len(starts)
+        square += float(y[seen].square().mean()) / len(starts)
+        noise += float(recorded_variance(imaging.noise, y, seen)[seen].mean()) / len(starts)
+    variance = square - total**2
+    return total, max(variance - noise, 0.01 * variance) ** 0.5
 
 
 def _gaussian(work: Work) -> GaussianPrior:
@@ -47,12 +158,12 @@ def _gaussian(work: Work) -> GaussianPrior:
 
 def _fitted(work: Work) -> GaussianPrior:
     rounds = work.recipe.gaussian_rounds
-    few: list[Tensor] = [
-        work.recorded(i, i + E_BATCH) for i in range(0, min(len(work.crops), ENOUGH), E_BATCH)
-    ]
+    starts = range(0, min(len(work.crops), ENOUGH), E_BATCH)
+    few = [work.recorded(i, i + E_BATCH) for i in starts]
+    models = [work.imaging_of(i, y) for i, y in zip(starts, few, strict=True)]
 
     def tick(number: int) -> None:
         work.control.check()
         work.tick("start", number + 1, rounds, None)
 
-    return fit_gaussian(work.imaging, few, seeded(work.recipe.seed, 0), rounds=rounds, on_round=tick)
+    return fit_gaussian(models, few, seeded(work.recipe.seed, 0), rounds=rounds, on_round=tick)

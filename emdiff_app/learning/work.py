@@ -1,17 +1,20 @@
 """What every stage of a run needs, and where its random numbers come from."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from emdiff_app.physics import Imaging
+from emdiff_app.physics import Imaging, NoiseParameters
 
+from .binding import Binding
 from .control import Control
 from .crops import CropSet
+from .places import Place
 from .recipe import Recipe
 from .samples import Samples
 from .team import Team
@@ -72,8 +75,8 @@ class Work:
 
     recipe: Recipe
     crops: CropSet
-    judged: Tensor
-    imaging: Imaging
+    judges: CropSet
+    binding: Binding
     device: torch.device
     control: Control
     team: Team
@@ -82,9 +85,38 @@ class Work:
     keep: Callable[..., None] = lambda now=False: None
     notice: Callable[[str], None] = lambda text: None
 
+    @cached_property
+    def imaging(self) -> Imaging:
+        """The imaging model of a crop that is all there, with the noise that the model states."""
+        return self.binding.one
+
+    @cached_property
+    def judged(self) -> Tensor:
+        """The recorded crops that are kept aside."""
+        return self.judges.batch(0, len(self.judges)).to(self.device)
+
     def recorded(self, start: int, stop: int) -> Tensor:
         """The recorded crops `start` to `stop`, or to the last one."""
         return self.crops.batch(start, min(stop, len(self.crops))).to(self.device)
+
+    def imaging_of(self, first: int, y: Tensor) -> Imaging:
+        """The imaging model of the recorded crops y, the first of which has the number `first`."""
+        return self.imaging_for(range(first, first + len(y)), y)
+
+    def imaging_for(self, numbers: Sequence[int], y: Tensor) -> Imaging:
+        """That of the crops of these numbers."""
+        return self._imaging([self.crops.places[n] for n in numbers], y)
+
+    def imaging_of_judged(self) -> Imaging:
+        return self._imaging(self.judges.places, self.judged)
+
+    def noise_for(self, numbers: Sequence[int]) -> NoiseParameters:
+        """The noise of the crops of these numbers, which may differ from image to image."""
+        return self.binding.noise_of([self.crops.places[n] for n in numbers])
+
+    def _imaging(self, places: Sequence[Place], y: Tensor) -> Imaging:
+        alike = self.binding.noises is None and not self.binding.masked
+        return self.imaging if alike else self.binding.of(places, y)
 
 
 def fingerprint(module: nn.Module) -> str:

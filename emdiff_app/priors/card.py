@@ -1,7 +1,7 @@
 """The card of a prior: what it is, what it learned from, who made it. No torch is needed to read one."""
 
 import math
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
@@ -77,6 +77,10 @@ class Card(BaseModel):
     sigma_data: float = Field(gt=1e-12, lt=1e12)
     mean: float = Field(gt=-1e12, lt=1e12)
     takes_maps: bool = Field(default=False, description="Whether it was trained with noise maps.")
+    estimate: Literal["samples", "one-pass"] = Field(
+        default="samples",
+        description="What restores best: the mean of samples, or one pass from the neighbours.",
+    )
     scale: IntensityScale
     axes: str = Field(default="YX", pattern="^[TCZYXS]{1,6}$")
     pixel_size_um: dict[Axis, Length] = Field(default_factory=dict)

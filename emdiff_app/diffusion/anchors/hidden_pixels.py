@@ -10,7 +10,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..batch import Batch, local_mean
+from emdiff_app.physics import NoiseParameters
+
+from ..batch import Batch, local_mean, recorded_variance
 from ..prior import SMALLEST, Prior
 
 __all__ = ["HiddenPixels"]
@@ -41,7 +43,9 @@ class HiddenPixels:
         """Mean and variance of every clean pixel when `hidden` ones and those never observed are not shown."""
         shown = batch.seen & ~hidden
         filled = torch.where(shown, batch.recorded_images, local_mean(batch.recorded_images, shown, 3))
-        s = batch.variance().clamp_min((SMALLEST * prior.sigma_data) ** 2).sqrt()
+        # The noise at the level of the shown pixels alone: a mean over hidden ones as well would give them away.
+        variance = recorded_variance(self._known(batch), batch.recorded_images, shown)
+        s = variance.clamp_min((SMALLEST * prior.sigma_data) ** 2).sqrt()
         return prior.denoise_with_variance(filled, torch.where(shown, s, prior.sigma_data))
 
     @torch.no_grad()
@@ -63,7 +67,10 @@ class HiddenPixels:
         return hidden
 
     def _noise(self, prior: Prior, batch: Batch, level: Tensor) -> Tensor:
+        variance: Tensor = self._known(batch).variance(level) + torch.zeros_like(level)
+        return variance.clamp_min((SMALLEST * prior.sigma_data) ** 2)
+
+    def _known(self, batch: Batch) -> NoiseParameters:
         if batch.noise is None:
             raise ValueError("this term needs to know the noise")
-        variance: Tensor = batch.noise.variance(level) + torch.zeros_like(level)
-        return variance.clamp_min((SMALLEST * prior.sigma_data) ** 2)
+        return batch.noise

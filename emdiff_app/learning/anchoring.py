@@ -1,0 +1,78 @@
+"""Which term on the recorded pixels themselves fits an imaging model.
+
+EM learns slowly where the noise is strong. There the recorded images say directly what is right, without bias, and
+the samples supply only what the data cannot: noise levels below that of the recording, pixels that are missing.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+
+from emdiff_app.diffusion.anchors import (
+    Denoising,
+    FurtherMasking,
+    HiddenPixels,
+    Mixture,
+    NoiseAbove,
+    Sure,
+    Term,
+)
+from emdiff_app.physics import Imaging
+from emdiff_app.physics.operators.base import Identity, LinearOperator
+from emdiff_app.physics.operators.mask import Mask
+
+__all__ = ["Anchor", "AnchorName", "anchor_for", "depends_on_light"]
+
+AnchorName = Literal["auto", "none", "hidden-pixels", "noise-above", "sure", "further-masking"]
+
+SURE_WEIGHT = 0.1
+"""Stein's estimate is much noisier than the other terms: more of it than this spoils more than it teaches."""
+CAMERA = 0.5
+"""So many of the samples get noise as the camera makes it, the others white noise."""
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """A term on recorded images, if there is one for this physics, and the term on samples beside it."""
+
+    name: str
+    term: Term | None
+    on_samples: Denoising = field(default_factory=Denoising)
+    variance: bool = False
+    """Whether the network needs its second head."""
+    maps: bool = False
+    """Whether it is taught noise of uneven strength."""
+
+
+def anchor_for(name: AnchorName, imaging: Imaging) -> Anchor:
+    """`auto`: hidden pixels for a camera's noise, noise above and Stein's for white noise, further masking for
+    missing pixels, nothing where a pixel of the recorded image is not a pixel of the clean one."""
+    sharp = _only(imaging.operator, Identity | Mask)
+    camera = depends_on_light(imaging) and sharp
+    plain = Denoising(camera=CAMERA) if camera else Denoising()
+    if name == "none" or not sharp:
+        return Anchor("none", None, plain, maps=camera)
+    if name == "auto":
+        missing = not _only(imaging.operator, Identity)
+        name = "further-masking" if missing else "hidden-pixels" if camera else "noise-above"
+    match name:
+        case "hidden-pixels":
+            return Anchor(name, HiddenPixels(), plain, variance=True, maps=camera)
+        case "further-masking":
+            return Anchor(name, FurtherMasking(), plain, maps=True)
+        case "sure":
+            return Anchor(name, Sure(), plain, maps=camera)
+        case _:
+            both = Mixture([(1.0, NoiseAbove()), (SURE_WEIGHT, Sure())])
+            return Anchor("noise-above", NoiseAbove() if camera else both, plain, maps=camera)
+
+
+def depends_on_light(imaging: Imaging) -> bool:
+    """Whether the noise is stronger where there is more light."""
+    return bool((torch.as_tensor(imaging.noise.gain) != 0).any())
+
+
+def _only(operator: LinearOperator, kinds: Any) -> bool:
+    parts = getattr(operator, "parts", (operator,))
+    return all(isinstance(part, kinds) for part in parts)
