@@ -45,11 +45,19 @@ def run_demo(
         if progress.step in (0, progress.steps):
             say(f"restoring: {100 * progress.fraction:.0f} %")
 
-    single = restore(unseen, prior, model, samples=1, seed=seed)
-    result = restore(unseen, prior, model, samples=SAMPLES, seed=seed, on_progress=told)
+    result = restore(
+        unseen,
+        prior,
+        model,
+        samples=SAMPLES,
+        write=("mean", "spread", "sample"),
+        seed=seed,
+        on_progress=told,
+    )
     for sentence in result.sentences:
         say(sentence)
-    for word, made in (("restored", result.mean), ("uncertainty", result.spread), ("sample", single.mean)):
+    sample = result.results["sample"]
+    for word, made in (("restored", result.mean), ("uncertainty", result.spread), ("sample", sample)):
         if made is not None:
             save_stack(made, out / f"{word}.tif", overwrite=True)
     truth = (
@@ -58,7 +66,7 @@ def run_demo(
     pictures = {
         "recorded": unseen.numpy().astype(float),
         **_baselines(unseen.numpy().astype(float), truth, model, recorded.pixel_size),
-        "sample": single.mean.numpy(),
+        "sample": sample.numpy(),
         "restored": result.mean.numpy(),
         "truth": truth,
     }

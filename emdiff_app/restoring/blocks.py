@@ -13,14 +13,16 @@ from emdiff_app.diffusion.memory import free_bytes
 from .optics import Block
 from .tiling import cuts
 
-__all__ = ["Budget", "Cut", "cut_up"]
+__all__ = ["Budget", "Cut", "bytes_each", "cut_up"]
 
 SHARE = 0.6
 """Of the free memory, where the user sets no limit."""
 STATE = 200
-"""Bytes that a sampler keeps for a pixel of each sample. Measured: 70 to 170."""
+"""Bytes that a sampler keeps for a pixel of each sample and channel. Measured: 70 to 170."""
 LOOK = 64
 """The same for one look of the denoiser."""
+BACKWARD = 3
+"""Methods that need its gradient keep what the network computed, about so many times what a tile takes."""
 FOR_TILES = 0.4
 """The part of the memory that is left to the network."""
 EACH_CHANNEL = 48
@@ -44,13 +46,24 @@ class Budget:
 
     def tile_pixels(self, prior: Prior) -> int:
         """How many pixels the network may look at at once."""
-        widths = getattr(getattr(prior, "architecture", None), "widths", (1,))
-        fitting = int(FOR_TILES * self.size / (EACH_CHANNEL * widths[0]))
+        fitting = int(FOR_TILES * self.size / _each_in_network(prior))
         return max(min(fitting, LARGEST.get(self.device, 1024**2)), SMALLEST_SIDE**2)
 
     def state_pixels(self, each: int) -> int:
-        """How many pixels of an image of so many bytes a pixel may be worked on at once."""
+        """How many recorded pixels may be worked on at once where each of them takes so many bytes."""
         return max(int((1 - FOR_TILES) * self.size / each), SMALLEST_SIDE**2)
+
+
+def bytes_each(prior: Prior, *, samples: int, gradients: bool, finer: int) -> int:
+    """What a recorded pixel of a sample takes, with `finer` restored ones in its place."""
+    state = STATE if samples else LOOK
+    kept = BACKWARD * _each_in_network(prior) if gradients else 0
+    return finer * (state * prior.channels + kept)
+
+
+def _each_in_network(prior: Prior) -> int:
+    widths = getattr(getattr(prior, "architecture", None), "widths", (1,))
+    return EACH_CHANNEL * int(widths[0])
 
 
 @dataclass(frozen=True)

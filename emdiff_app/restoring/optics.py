@@ -38,8 +38,10 @@ class Optics:
     def bind(self, block: Block) -> Imaging:
         """The imaging model for a block of the field; its masks are those of that place."""
         arrays: dict[str, Tensor] = {}
-        part_of_all = any(s != slice(0, n) for s, n in zip(block, self.field, strict=True))
-        if part_of_all or self._flat:
+        all_of_it = all(s == slice(0, n) for s, n in zip(block, self.field, strict=True))
+        if all_of_it and not self._flat:
+            return self._whole
+        if self.model.operator:
             parts = _parts(self._whole.operator)
             for number, (part, region) in enumerate(
                 zip(parts, _regions(parts, block[-self._ndim :]), strict=True)

@@ -104,7 +104,8 @@ def prepare(
             "restored. Give the imaging model."
         )
     scale, noise_scale, said = scales_for(stack, prior.scale, prior.model or chosen, model, intensities)
-    engine = Engine(stack, prior.prior, chosen, scale, noise_scale, settings, device_for(device))
+    where = device_for(device)
+    engine = Engine(stack, prior.prior.to(where), chosen, scale, noise_scale, settings, where)
     facts = {
         "program": f"EMDiff {__version__}",
         "source": stack.source.name if stack.source is not None else stack.name,

@@ -152,7 +152,7 @@ def _write(
 
 def _identity(task: Task) -> dict[str, Any]:
     """What makes an unfinished restoration the same as this one: the settings and the very file."""
-    source = None if task.stack.source is None else Path(task.stack.source)
+    source = None if task.stack.source is None else Path(task.stack.source).absolute()
     stamp: list[int] = []
     if source is not None and source.exists():
         state = source.stat()

@@ -60,9 +60,9 @@ def test_a_bad_file_does_not_stop_the_rest(folder, capsys):
 
 
 def test_a_mistake_of_ours_is_told_from_a_bad_file(folder, capsys, monkeypatch):
-    from emdiff_app.restoring import engine
+    from emdiff_app.restoring import working
 
-    monkeypatch.setattr(engine, "look", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(working, "look", lambda *_, **__: 1 / 0)
     assert run(folder, inputs=[folder / "in"]) == 1
     out, _ = capsys.readouterr()
     assert "ZeroDivisionError" in out

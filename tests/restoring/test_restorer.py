@@ -160,14 +160,17 @@ def test_the_same_seed_restores_the_same(prior, stack):
     assert np.abs(one - third).mean() > 1
 
 
-def test_progress_runs_from_start_to_end(prior, stack):
+def test_progress_runs_from_start_to_end_by_plane_step_and_tile(prior):
     told = []
-    restore(stack, prior, samples=2, steps=4, tile=32, on_progress=told.append)
+    large = stack_of(squares(2, 90, 100))
+    restore(large, prior, samples=2, steps=4, tile=32, on_progress=told.append)
     fractions = [p.fraction for p in told]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1
-    assert {p.tile for p in told} > {0, 1}
-    assert {p.plane for p in told} == {0, 1, 2, 3}
+    assert {p.plane for p in told} == {0, 1, 2}
+    assert {p.step for p in told} == {0, 1, 2, 3, 4}
+    assert max(p.tiles for p in told) >= 4
+    assert {p.tile for p in told if p.tiles > 1} == set(range(1, max(p.tiles for p in told)))
 
 
 def test_cancelling_takes_effect_within_a_step(prior, stack):

@@ -2,14 +2,16 @@
 
 import numpy as np
 import pytest
-from restoring_tools import BLURRED, NOISE, gaussian_prior, small_prior, stack_of, write_small
+from restoring_tools import BLUR, BLURRED, NOISE, gaussian_prior, small_prior, stack_of, write_small
 
 from emdiff_app.images import open_stack
 from emdiff_app.physics import ImagingModel
-from emdiff_app.restoring import blocks, restore
+from emdiff_app.restoring import blocks, known_prior, restore
 
-TILES = (32, 40, 48, 64, 88)
+TILES = (32, 36, 44, 52, 60)
 EDGES = {"noise": NOISE, "blur": BLURRED}
+NEAR = {"noise": 0.01, "blur": 0.02}
+"""With blur the data step ends after twelve conjugate gradients, a little elsewhere in a block than in the whole."""
 
 
 def constant(side):
@@ -28,8 +30,9 @@ def noisy(image):
 
 
 @pytest.fixture(scope="module")
-def path(tmp_path_factory):
-    return write_small(tmp_path_factory.mktemp("prior") / "p.emprior")
+def prior(tmp_path_factory):
+    """The prior, read once: how unsure it is need not be measured again."""
+    return known_prior(write_small(tmp_path_factory.mktemp("prior") / "p.emprior"))
 
 
 @pytest.fixture
@@ -53,27 +56,26 @@ def differ(one, other):
 
 @pytest.mark.parametrize("model", EDGES)
 @pytest.mark.parametrize("kind", IMAGES)
-def test_five_tile_sizes_give_one_result(path, kind, model):
-    stack = noisy(IMAGES[kind](101))
-    options = {"samples": 2, "steps": 3, "write": ("mean", "spread", "sample")}
-    made = [restore(stack, path, EDGES[model], tile=tile, **options) for tile in TILES]
+def test_five_tile_sizes_give_one_result(prior, kind, model):
+    stack = noisy(IMAGES[kind](85))
+    options = {"samples": 2, "steps": 2, "write": ("mean", "spread", "sample")}
+    made = [restore(stack, prior, EDGES[model], tile=tile, **options) for tile in TILES]
     assert max(differ(made[0], other) for other in made[1:]) < 0.01
 
 
-def test_five_tile_sizes_give_one_estimate_of_a_real_image(path, shared_data):
+def test_five_tile_sizes_give_one_estimate_of_a_real_image(prior, shared_data):
     with open_stack(next((shared_data / "live_mito_u16").rglob("*.tif"))) as real:
         plane = next(real.plane_indices())
         array = real.region(plane, slice(0, 150), slice(0, 130)).astype(np.float32)
     scaled = 100 + 200 * (array - array.min()) / np.ptp(array)
-    made = [restore(stack_of(scaled, "YX"), path, tile=tile) for tile in TILES]
+    made = [restore(stack_of(scaled, "YX"), prior, tile=tile) for tile in TILES]
     assert max(differ(made[0], other) for other in made[1:]) < 0.01
 
 
-@pytest.mark.parametrize("name", ["network", "closed form"])
 @pytest.mark.parametrize("model", EDGES)
-def test_blocks_agree_with_the_whole(in_blocks, name, model):
+def test_blocks_agree_with_the_whole(in_blocks, model):
     """Each has its own data step; what it does not see is further away than it matters."""
-    prior = small_prior() if name == "network" else gaussian_prior(144)
+    prior = small_prior()
     given = ImagingModel.model_validate(
         {"operator": EDGES[model].operator, "noise": {"kind": "gaussian", "sigma": 0.1}}
     )
@@ -86,17 +88,60 @@ def test_blocks_agree_with_the_whole(in_blocks, name, model):
     spread = whole.spread.numpy().mean()
     for name in ("mean", "sample"):
         difference = parts.results[name].numpy() - whole.results[name].numpy()
-        assert np.sqrt((difference**2).mean()) < 0.01 * spread
+        assert np.sqrt((difference**2).mean()) < NEAR[model] * spread
     assert parts.agreement.pixels == whole.agreement.pixels
     assert parts.chi2 == pytest.approx(whole.chi2, rel=0.01)
 
 
-def test_samples_do_not_depend_on_how_many_are_drawn_at_once(path, in_blocks):
+def test_slices_of_a_volume_are_worked_on_in_parts(in_blocks):
+    prior = small_prior(neighbours=1)
+    model = ImagingModel.model_validate({"noise": {"kind": "gaussian", "sigma": 0.1}})
+    volume = 0.5 + 0.3 * np.random.default_rng(0).random((16, 32, 36))
+    options = {"samples": 2, "steps": 4, "write": ("mean", "spread", "sample")}
+    whole = restore(stack_of(volume), prior, model, **options)
+    in_blocks(11 * 32 * 36)
+    told = []
+    parts = restore(stack_of(volume), prior, model, on_progress=told.append, **options)
+    assert len({p.plane for p in told}) > 4
+    assert differ(whole, parts) < 0.01
+
+
+def test_a_closed_form_and_an_image_that_wraps_around_are_never_cut(in_blocks):
+    in_blocks(40 * 40)
+    stack = stack_of(np.random.default_rng(0).normal(0.5, 0.3, (64, 64)), "YX")
+    noise = {"kind": "gaussian", "sigma": 0.1}
+    around = ImagingModel.model_validate({"operator": [{**BLUR, "boundary": "periodic"}], "noise": noise})
+    for prior, model in ((gaussian_prior(), {"noise": noise}), (small_prior(), around)):
+        steps = []
+        restore(stack, prior, model, samples=1, steps=2, on_progress=steps.append)
+        assert [p.steps for p in steps[:-1]] == [2, 2]
+
+
+def test_where_memory_runs_out_parts_become_smaller_and_it_is_said(prior, monkeypatch):
+    """As on a graphics card: any image of more than so many pixels does not fit."""
+    from emdiff_app.posterior import spectral
+
+    honest = spectral.draw
+
+    def draw(imaging, y, *rest, **options):
+        if y.numel() > 100**2:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return honest(imaging, y, *rest, **options)
+
+    stack = noisy(ramp(128))
+    usual = restore(stack, prior, BLURRED, samples=2, steps=2)
+    monkeypatch.setattr(spectral, "draw", draw)
+    made = restore(stack, prior, BLURRED, samples=2, steps=2)
+    assert np.abs(made.mean.numpy() - usual.mean.numpy()).mean() < 0.02 * usual.spread.numpy().mean()
+    assert "Memory ran out" in made.sentences[-1]
+
+
+def test_samples_do_not_depend_on_how_many_are_drawn_at_once(prior, in_blocks):
     stack = noisy(ramp(64))
     options = {"samples": 3, "steps": 3, "write": ("mean", "spread", "samples")}
-    together = restore(stack, path, BLURRED, **options)
+    together = restore(stack, prior, BLURRED, **options)
     in_blocks(64 * 64)
-    one_by_one = restore(stack, path, BLURRED, **options)
+    one_by_one = restore(stack, prior, BLURRED, **options)
     assert differ(together, one_by_one) < 0.01
 
 
@@ -123,6 +168,13 @@ def camera(offset, gain, read):
     return ImagingModel.model_validate({"operator": BLURRED.operator, "noise": noise})
 
 
+def follows(other, one, add, times):
+    """The result is as much brighter as the image is, to a thousandth of its range."""
+    near = 1e-3 * times * float(np.ptp(one.mean.numpy()))
+    np.testing.assert_allclose(other.mean.numpy(), times * one.mean.numpy() + add, rtol=0, atol=near)
+    np.testing.assert_allclose(other.spread.numpy(), times * one.spread.numpy(), rtol=0, atol=near)
+
+
 @pytest.mark.parametrize(("add", "times"), [(250, 1), (0, 3.0), (-40, 0.5)])
 def test_another_offset_or_gain_of_the_camera_changes_the_result_accordingly(tmp_path, add, times):
     """The same photons through another camera, and its noise model, give the same clean image."""
@@ -132,16 +184,14 @@ def test_another_offset_or_gain_of_the_camera_changes_the_result_accordingly(tmp
     one = restore(stack_of(recorded, "YX"), path, **options)
     changed = camera(times * 100 + add, 2 * times, 2 * times)
     other = restore(stack_of(times * recorded + add, "YX"), path, changed, **options)
-    np.testing.assert_allclose(other.mean.numpy(), times * one.mean.numpy() + add, rtol=1e-3)
-    np.testing.assert_allclose(other.spread.numpy(), times * one.spread.numpy(), rtol=1e-3, atol=1e-2)
+    follows(other, one, add, times)
 
 
 @pytest.mark.parametrize(("add", "times"), [(1000, 1), (0, 7.0)])
-def test_intensities_of_the_image_itself_stand_for_those_of_the_prior(path, add, times):
+def test_intensities_of_the_image_itself_stand_for_those_of_the_prior(prior, add, times):
     recorded = noisy(ramp(64)).numpy()
     one, other = (
-        restore(stack_of(image, "YX"), path, intensities="image")
+        restore(stack_of(image, "YX"), prior, intensities="image")
         for image in (recorded, times * recorded + add)
     )
-    np.testing.assert_allclose(other.mean.numpy(), times * one.mean.numpy() + add, rtol=1e-3)
-    np.testing.assert_allclose(other.spread.numpy(), times * one.spread.numpy(), rtol=1e-3)
+    follows(other, one, add, times)

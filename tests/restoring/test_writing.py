@@ -110,16 +110,17 @@ def test_a_super_resolved_zarr_lies_over_its_input(write):
         assert made.extras["provenance"]["first_pixel_at"] == {"Y": -0.5, "X": -0.5}
 
 
-def test_the_same_type_is_rounded_clipped_and_counted(write, recorded):
-    with open_stack(recorded) as stack:
-        dark = stack_of(np.zeros(stack.shape, np.uint16))
-    dark = dark.with_(name="dark")
-    done = write(dark, dtype="same")
-    with open_stack(done.files["mean"]) as made, open_stack(done.files["spread"]) as spread:
-        assert made.dtype == np.uint16
-        assert spread.dtype == np.float32
-        lost = int((restore_mean(dark, recorded) < -0.5).sum())
-    assert done.clipped["mean"] == lost > 0
+def test_the_same_type_is_rounded_clipped_and_counted(write, prior):
+    """A sample of an image of zeros is below zero somewhere, and no whole number without a sign is."""
+    dark = stack_of(np.zeros((2, 32, 36), np.uint16))
+    settings = Settings(words=("sample", "spread"), samples=2, steps=2)
+    done = write(dark, dtype="same", settings=settings)
+    sample = restore(dark, prior, samples=2, steps=2, write=("sample", "spread")).results["sample"].numpy()
+    lost = int((np.rint(sample) < 0).sum())
+    with open_stack(done.files["sample"]) as made, open_stack(done.files["spread"]) as spread:
+        assert (made.dtype, spread.dtype) == (np.uint16, np.float32)
+        np.testing.assert_array_equal(made.numpy(), np.rint(sample).clip(0))
+    assert done.clipped["sample"] == lost > 0
     assert f"{lost} pixels did not fit" in done.sentences[-1]
 
 
