@@ -44,13 +44,14 @@ class Recordings:
         return Recordings(self.model, self.imaging, self.truth[:count], self.recorded[:count])
 
 
-def nuclei(data: Path, noise: str, count: int, *, unseen: bool, side: int = SIDE) -> Recordings:
+def nuclei(data: Path, noise: str, count: int, *, unseen: bool, side: int | None = None) -> Recordings:
     """`count` random crops; the light that falls onto them from beyond their borders is real.
 
     Fewer are the first of more. Crops to learn from and `unseen` ones come from different images.
     """
     psf = {"kind": "gaussian", "fwhm_px": FWHM_PX}
     model = ImagingModel.model_validate({"operator": [{"kind": "blur", "psf": psf}], "noise": NOISES[noise]})
+    side = side or SIDE
     imaging = model.bind((side, side))
     planes = _planes(data / "dsb2018_nuclei", unseen=unseen)
     x = torch.from_numpy(_crops(planes, imaging.domain[0], count, seed=11 if unseen else 10))

@@ -1,0 +1,196 @@
+"""One learning run of a benchmark: from recorded images to a prior, and from the prior to estimates.
+
+A run is kept by its content: the images, the model, the recipe, the minutes, and the program that learned.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from emdiff_app import posterior
+from emdiff_app.diffusion import Batch
+from emdiff_app.diffusion.one_pass import one_pass
+from emdiff_app.errors import EMDiffError
+from emdiff_app.images import save_stack, stack_from_array
+from emdiff_app.images.atomic import write_bytes
+from emdiff_app.learning import Recipe, RunFolder, learn
+from emdiff_app.learning import events as e
+from emdiff_app.physics import Imaging, ImagingModel, NoiseSpec, bind_noise
+from emdiff_app.priors import read_prior
+
+from ._kept import bench_folder, digest, program
+
+__all__ = ["Estimates", "Learned", "estimates", "learned", "say"]
+
+SAMPLES = 8
+STEPS = 24
+BATCH = 16
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A run that has ended. `seconds` is its wall-clock time from the first look at the images to the last prior."""
+
+    folder: str
+    seconds: float
+    threads: int
+    ended: str
+    crops: int
+    parameters: int
+    scores: tuple[float, ...]
+    phases: dict[str, float] = field(default_factory=dict)
+    e_crops: int = 0
+
+    @property
+    def prior(self) -> Path:
+        return Path(self.folder) / "run" / "prior.emprior"
+
+    @property
+    def words(self) -> str:
+        return (
+            f"{self.seconds / 60:.1f} min on {self.threads} thread(s), {len(self.scores) - 1} rounds, "
+            f"{self.parameters / 1e6:.2f} M parameters"
+        )
+
+
+def learned(
+    name: str,
+    images: NDArray[Any],
+    model: ImagingModel,
+    fields: dict[str, Any],
+    *,
+    minutes: float | None,
+    axes: str = "TYX",
+) -> Learned:
+    """Learn from these recorded images alone, or find the run that did."""
+    threads = os.environ.get("OMP_NUM_THREADS", "all")
+    content = digest(images, model, {**fields, "minutes": minutes, "threads": threads}, program())
+    folder = bench_folder() / "runs" / f"{name}-{content}"
+    note = folder / "outcome.json"
+    if note.is_file() and (folder / "run" / "prior.emprior").is_file():
+        say(f"{name}: found the run {folder.name}")
+        return Learned(**json.loads(note.read_text(encoding="utf-8")))
+    shutil.rmtree(folder, ignore_errors=True)  # an unfinished run would have had more time than it says
+    folder.mkdir(parents=True)
+    save_stack(stack_from_array(images, axes, name="recorded"), folder / "recorded.tif")
+    recipe = Recipe(stacks=(str(folder / "recorded.tif"),), model=model, time_limit_min=minutes, **fields)
+    listener = _Listener(name)
+    began = time.monotonic()
+    learn(RunFolder.create(folder / "run", recipe), on_event=listener)
+    seconds = time.monotonic() - began
+    if not (folder / "run" / "prior.emprior").is_file():
+        raise EMDiffError(f"{name}: nothing was learned ({listener.ended}); the run is in {folder}.")
+    outcome = listener.outcome(str(folder), seconds)
+    write_bytes(note, json.dumps(asdict(outcome)).encode())
+    return outcome
+
+
+@dataclass
+class _Listener:
+    """Adds up what a run tells: scores, and the seconds of each kind of work."""
+
+    name: str
+    scores: list[float] = field(default_factory=list)
+    phases: dict[str, float] = field(default_factory=dict)
+    e_steps: int = 0
+    started: e.Started | None = None
+    ended: str = "without a word"
+    _last: float = field(default_factory=time.monotonic)
+
+    def __call__(self, event: Any) -> None:
+        now = time.monotonic()
+        match event:
+            case e.Started():
+                self.started = event
+                self._last = now
+            case e.Progress():
+                key = event.phase if event.round else f"round 0 {event.phase}"
+                self.phases[key] = self.phases.get(key, 0.0) + now - self._last
+                self._last = now
+            case e.Scored():
+                self.scores.append(event.held_out)
+                say(
+                    f"{self.name}: round {event.round}, held-out score {event.held_out:.4f}, chi2 {event.chi2:.2f}"
+                )
+            case e.Notice():
+                say(f"{self.name}: {event.text}")
+            case e.Failed():
+                self.ended = event.text
+            case e.Finished():
+                self.ended = "all rounds done"
+            case e.Stopped():
+                self.ended = "time was up"
+
+    def outcome(self, folder: str, seconds: float) -> Learned:
+        known = self.started
+        return Learned(
+            folder=folder,
+            seconds=seconds,
+            threads=torch.get_num_threads(),
+            ended=self.ended,
+            crops=known.crops if known else 0,
+            parameters=known.parameters if known else 0,
+            scores=tuple(self.scores),
+            phases=self.phases,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Estimates:
+    """Of each image, one posterior sample and the clean estimate, in recorded units."""
+
+    sample: Tensor
+    mean: Tensor
+    way: str
+    chi2: float
+
+
+def estimates(
+    prior_file: Path,
+    model: ImagingModel,
+    y: Tensor,
+    *,
+    arrays: dict[str, Tensor] | None = None,
+    noises: list[NoiseSpec] | None = None,
+    samples: int = SAMPLES,
+) -> Estimates:
+    """Restore recorded images `(B, C, Y, X)`; the prior says whether the mean of samples is its best estimate."""
+    prior, card = read_prior(prior_file)
+    ones, means, fits = [], [], []
+    for start in range(0, len(y), BATCH):
+        part = slice(start, start + BATCH)
+        own = {name: value[part] for name, value in (arrays or {}).items()}
+        imaging = model.bind(tuple(y.shape[2:]), scale=card.scale, arrays=own)
+        if noises is not None:
+            imaging = Imaging(imaging.operator, bind_noise(noises[part]).scaled(card.scale))
+        scaled = card.scale.forward(y[part])
+        draws = [_draw(prior, imaging, scaled, seed) for seed in range(samples)]
+        fits += [imaging.chi2(scaled, x) for x in draws]
+        kept = torch.stack([imaging.crop(x) for x in draws])
+        mean = kept.mean(0)
+        if card.estimate == "one-pass":
+            mean = one_pass(prior, Batch.of(imaging, scaled))[0]
+        ones.append(card.scale.inverse(kept[0]))
+        means.append(card.scale.inverse(mean))
+    way = "one pass" if card.estimate == "one-pass" else f"mean of {samples} samples"
+    return Estimates(torch.cat(ones), torch.cat(means), way, float(torch.cat(fits).mean()))
+
+
+def _draw(prior: Any, imaging: Imaging, y: Tensor, seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return posterior.get("auto").sample(prior, imaging, y, steps=STEPS, generator=generator)
+
+
+def say(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
