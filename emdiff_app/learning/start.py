@@ -15,12 +15,14 @@ from emdiff_app.diffusion.gaussian_em import fit_gaussian
 from emdiff_app.diffusion.one_pass import one_pass
 from emdiff_app.errors import RunError
 from emdiff_app.images import IntensityScale, open_stack
+from emdiff_app.physics import Imaging
 from emdiff_app.physics.random import white
 from emdiff_app.priors import read_prior
 
 from .anchoring import Anchor, anchor_for
 from .crops import CropSet
 from .e_step import Draw
+from .extrapolating import extrapolated
 from .places import draw_places
 from .unlearnable import is_directional
 from .work import E_BATCH, Work, seeded
@@ -131,17 +133,17 @@ def _cut(work: Work, names: tuple[str, ...], *, own_scale: bool) -> list[Tensor]
 
 def _moments(work: Work) -> tuple[float, float]:
     """Mean and standard deviation of clean pixels: of the recorded ones, less the noise."""
-    total = square = noise = 0.0
+    models, few = _some(work)
+    pixels = torch.cat([y[torch.isfinite(y)] for y in few])
+    variance = float(pixels.var())
+    return float(pixels.mean()), max(variance - _noise(models, few), 0.01 * variance) ** 0.5
+
+
+def _some(work: Work) -> tuple[list[Imaging], list[Tensor]]:
+    """Enough recorded crops to fit a Gaussian to, and their imaging models."""
     starts = range(0, min(len(work.crops), ENOUGH), E_BATCH)
-    for start in starts:
-        y = work.recorded(start, start + E_BATCH)
-        imaging = work.imaging_of(start, y)
-        seen = Batch(recorded=y, observed=imaging.observed).seen
-        total += float(y[seen].mean()) / len(starts)
-        square += float(y[seen].square().mean()) / len(starts)
-        noise += float(recorded_variance(imaging.noise, y, seen)[seen].mean()) / len(starts)
-    variance = square - total**2
-    return total, max(variance - noise, 0.01 * variance) ** 0.5
+    few = [work.recorded(i, i + E_BATCH) for i in starts]
+    return [work.imaging_of(i, y) for i, y in zip(starts, few, strict=True)], few
 
 
 def _gaussian(work: Work) -> GaussianPrior:
@@ -158,12 +160,20 @@ def _gaussian(work: Work) -> GaussianPrior:
 
 def _fitted(work: Work) -> GaussianPrior:
     rounds = work.recipe.gaussian_rounds
-    starts = range(0, min(len(work.crops), ENOUGH), E_BATCH)
-    few = [work.recorded(i, i + E_BATCH) for i in starts]
-    models = [work.imaging_of(i, y) for i, y in zip(starts, few, strict=True)]
+    models, few = _some(work)
 
     def tick(number: int) -> None:
         work.control.check()
         work.tick("start", number + 1, rounds, None)
 
-    return fit_gaussian(models, few, seeded(work.recipe.seed, 0), rounds=rounds, on_round=tick)
+    found = fit_gaussian(models, few, seeded(work.recipe.seed, 0), rounds=rounds, on_round=tick)
+    return extrapolated(found, work.imaging, _noise(models, few))
+
+
+def _noise(models: list[Imaging], recorded: list[Tensor]) -> float:
+    """The mean variance of the noise."""
+    each = []
+    for imaging, y in zip(models, recorded, strict=True):
+        seen = Batch(recorded=y, observed=imaging.observed).seen
+        each.append(float(recorded_variance(imaging.noise, y, seen)[seen].mean()))
+    return sum(each) / len(each)

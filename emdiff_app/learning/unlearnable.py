@@ -11,7 +11,7 @@ import torch
 
 from emdiff_app.physics import Imaging
 
-__all__ = ["is_directional", "lost_bands", "pixels_under_one", "sentence"]
+__all__ = ["contrast_at", "is_directional", "lost_bands", "pixels_under_one", "sentence"]
 
 FAINT = 0.01
 """Detail of which less than this share of its contrast is recorded is lost."""
@@ -36,6 +36,13 @@ def lost_bands(imaging: Imaging) -> list[tuple[float, float]]:
         else:
             bands.append((low, low + step))
     return [(low, min(high, 0.5)) for low, high in bands]
+
+
+def contrast_at(imaging: Imaging, frequency: float) -> float:
+    """How strong waves of a frequency are recorded, over four directions; 0 beyond what pixels can show."""
+    if frequency > _nyquist(imaging):
+        return 0.0
+    return sum(_contrast(imaging, frequency, k * math.pi / 4) for k in range(4)) / 4
 
 
 def is_directional(imaging: Imaging) -> bool:
