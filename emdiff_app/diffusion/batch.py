@@ -19,13 +19,15 @@ __all__ = ["Batch", "local_mean", "recorded_variance"]
 class Batch:
     """Images `(B, C, H, W)`; a term takes the ones that it knows what to do with.
 
-    `recorded` images are sharp: noise, and pixels that were not `observed`, are all that went wrong.
+    `recorded` images are sharp: noise, and pixels that were not `observed`, are all that went wrong. `others` are
+    further images for each, where a term wants some and must not depend on how a batch is cut.
     """
 
     clean: Tensor | None = None
     recorded: Tensor | None = None
     noise: NoiseParameters | None = None
     observed: Tensor | None = None
+    others: Tensor | None = None
 
     @classmethod
     def of(cls, imaging: Imaging, recorded: Tensor, clean: Tensor | None = None) -> "Batch":

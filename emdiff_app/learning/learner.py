@@ -12,7 +12,7 @@ from emdiff_app.errors import EMDiffError
 from . import events
 from .lock import Lock
 from .run_folder import RunFolder
-from .team import Alone, Team
+from .team import Alone, Team, TeamBroken
 from .worker import Worker
 
 __all__ = ["learn"]
@@ -59,6 +59,14 @@ def _told(run: RunFolder, on_event: Callable[[Any], None], team: Team, time_limi
             recipe = recipe.model_copy(update={"time_limit_min": time_limit_min})
         worker = Worker(run, recipe, tell, team)
         worker.work()
+    except TeamBroken:
+        if team.leads:
+            tell(
+                events.Notice(
+                    text="A process of the team was lost; what was saved is kept, and it goes on from there."
+                )
+            )
+        return False
     except Exception as error:
         reason = _deeper(worker, error)
         if isinstance(reason, EMDiffError):

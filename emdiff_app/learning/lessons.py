@@ -56,10 +56,11 @@ class Lessons:
         if self.clean is not None:
             count = round(self.clean_share * recipe.batch)
             picked = torch.cat([self._clean(count, which), picked[count:]])
-        noise = None
+        noise = others = None
         if self.anchor.on_samples.camera:
             noise = self.work.noise_for(self.drawn.numbers[chosen][part].tolist())
-        return Batch(clean=self._home(picked[part]), noise=noise)
+            others = self._home(picked.roll(1, 0)[part])
+        return Batch(clean=self._home(picked[part]), noise=noise, others=others)
 
     def _clean(self, count: int, which: torch.Generator) -> Tensor:
         assert self.clean is not None

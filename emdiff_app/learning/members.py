@@ -4,6 +4,8 @@ Members meet often: at every step of the training, and wherever one waits for an
 it was the first to see the request, says so at the next meeting, so that nobody waits for it in vain.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -12,6 +14,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from .control import StopRequested
+from .team import TeamBroken
 
 __all__ = ["Members"]
 
@@ -40,7 +43,8 @@ class Members:
         """One exchange for all of them together."""
         self._meet()
         whole = torch.cat([tensor.flatten() for tensor in tensors])
-        dist.all_reduce(whole)
+        with _others():
+            dist.all_reduce(whole)
         start = 0
         for tensor in tensors:
             part = whole[start : start + tensor.numel()]
@@ -50,7 +54,8 @@ class Members:
     def agreed(self, value: T) -> T:
         self._meet()
         said: list[Any] = [value]
-        dist.broadcast_object_list(said, src=0)
+        with _others():
+            dist.broadcast_object_list(said, src=0)
         return said[0]
 
     def barrier(self) -> None:
@@ -71,5 +76,15 @@ class Members:
 
     def _exchange(self) -> bool:
         leaving = torch.tensor([float(self._left)])
-        dist.all_reduce(leaving, op=dist.ReduceOp.MAX)
+        with _others():
+            dist.all_reduce(leaving, op=dist.ReduceOp.MAX)
         return bool(leaving[0])
+
+
+@contextmanager
+def _others() -> Iterator[None]:
+    """An exchange fails only where another member is no more."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise TeamBroken(str(error)) from None

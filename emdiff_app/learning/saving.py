@@ -37,7 +37,7 @@ class Keeper:
         """Write a checkpoint and what is owed; False if the disk refuses. A later snapshot then takes its place."""
         self._due = time.monotonic() + self.every_s
         state = snapshot["state"]
-        between = state["stage"] == "e-step"  # nothing of this round is done
+        between = state["stage"] == "e-step" and state["round"] > 0  # nothing of this round is done
         number, step = (state["round"] - 1, None) if between else (state["round"], state["step"])
         try:
             path = save_checkpoint(self.run.checkpoints, number, step, snapshot)

@@ -7,9 +7,13 @@ from typing import Any, Protocol, TypeVar
 
 from torch import Tensor
 
-__all__ = ["Alone", "Team"]
+__all__ = ["Alone", "Team", "TeamBroken"]
 
 T = TypeVar("T")
+
+
+class TeamBroken(Exception):  # noqa: N818 - the error is another one's
+    """Another member has died or failed, and said why if it could."""
 
 
 class Team(Protocol):

@@ -52,7 +52,8 @@ class Worker:
         self.control = FolderControl(run, time_limit_s=limit, on_pause=self._paused)
         self.keeper = Keeper(run, recipe.save_every_s, tell)
         self.clock = clock_for(recipe, team.size)
-        self.inputs = Inputs(run.path / "inputs.json", [Path(name) for name in recipe.stacks])
+        given = (*recipe.stacks, *recipe.clean, *recipe.similar, *((recipe.prior,) if recipe.prior else ()))
+        self.inputs = Inputs(run.path / "inputs.json", [Path(name) for name in given])
         self._told = self._looked = 0.0
         self._began = time.monotonic()
         self._best = False

@@ -11,9 +11,10 @@ import time
 import psutil
 import pytest
 import torch
-from tiny_runs import make_run, told
+from tiny_runs import GAUSSIAN, make_run, told, write_spots
 
 from emdiff_app.learning import learn
+from emdiff_app.physics import ImagingModel
 from emdiff_app.priors import read_prior
 
 pytestmark = pytest.mark.skipif(
@@ -61,8 +62,14 @@ def scores(run):
     return [e.held_out for e in told(run, "scored")]
 
 
-def test_two_processes_learn_what_one_learns(tmp_path):
-    settings = {"crops": 80, "batch": 5, "save_every_s": 0}
+CAMERA = ImagingModel.model_validate(
+    {"noise": {"kind": "poisson-gaussian", "offset": 90, "gain": 1.0, "read_noise": 2}}
+)
+
+
+@pytest.mark.parametrize("model", [GAUSSIAN, CAMERA], ids=["gaussian", "camera"])
+def test_two_processes_learn_what_one_learns(tmp_path, model):
+    settings = {"crops": 80, "batch": 5, "save_every_s": 0, "model": model}
     one, two = make_run(tmp_path, "one", **settings), make_run(tmp_path, "two", **settings)
     torch.set_num_threads(1)
     assert learn(one)
@@ -103,6 +110,19 @@ def wait_for(happened, team, seconds=120):
         time.sleep(0.05)
 
 
+def test_what_only_the_leader_can_see_is_the_only_thing_told(tmp_path):
+    """The others then find themselves alone, which nobody needs to know."""
+    run = make_run(tmp_path)
+    assert learn(run)
+    write_spots(tmp_path / "spots.tif", seed=1)
+    team = start_team(run)
+    for process in team:
+        process.join(120)
+    assert {process.exitcode for process in team} == {1}
+    assert "is not the image any more" in told(run)[-1].text
+    assert len(told(run, "failed")) == 1
+
+
 def test_more_processes_than_crops_in_a_batch_are_refused(tmp_path):
     run = make_run(tmp_path, batch=1)
     team = start_team(run)
@@ -132,6 +152,7 @@ def test_a_process_that_dies_is_started_again_and_the_result_is_the_same(tmp_pat
         runner.wait()
     assert killed
     assert len(told(two, "started")) == 2
+    assert not told(two, "failed")
     torch.testing.assert_close(weights(one), weights(two), atol=2e-4, rtol=1e-3)
 
 

@@ -36,7 +36,8 @@ def large_stack(tmp_path):
     if path.stat().st_blocks * 512 > 1e9:
         pytest.skip("this disk writes out files that are mostly empty")
     assert path.stat().st_size > 20e9
-    return path
+    yield path
+    path.unlink()
 
 
 @pytest.mark.slow

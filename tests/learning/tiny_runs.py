@@ -8,6 +8,7 @@ from emdiff_app.learning import Recipe, RunFolder
 from emdiff_app.physics import GaussianNoise, ImagingModel
 from emdiff_app.priors import read_prior
 
+GAUSSIAN = ImagingModel(noise=GaussianNoise(sigma=5.0))
 TINY = {
     "size": "tiny",
     "rounds": 1,
@@ -37,9 +38,8 @@ def make_run(folder, name="run", **changes):
     stack = folder / "spots.tif"
     if not stack.exists():
         write_spots(stack)
-    model = ImagingModel(noise=GaussianNoise(sigma=5.0))
     return RunFolder.create(
-        folder / name, Recipe(**{"stacks": (str(stack),), "model": model, **TINY, **changes})
+        folder / name, Recipe(**{"stacks": (str(stack),), "model": GAUSSIAN, **TINY, **changes})
     )
 
 

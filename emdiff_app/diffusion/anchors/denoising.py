@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ..batch import Batch
+from ..drawing import drawn
 from ..learned import LearnedPrior
 from ..prior import Prior
 from .term import levels, normal
@@ -38,10 +39,10 @@ class Denoising:
         """The noise map of each image, of mean square one; flat for those that get white noise."""
         if batch.noise is None:
             raise ValueError("camera-shaped noise needs to know the noise")
-        other = x.roll(1, 0).flip((-2, -1))
-        variance = batch.noise.variance(other) + torch.zeros_like(x)
+        others = x.roll(1, 0) if batch.others is None else batch.others
+        variance = batch.noise.variance(others.flip((-2, -1))) + torch.zeros_like(x)
         least = 1e-6 * variance.mean((1, 2, 3), keepdim=True)
         shape = (variance.clamp_min(0) + least).sqrt()
         shape = shape / shape.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(1e-12)
-        drawn = torch.rand(len(x), generator=generator, device=generator.device).to(x)
-        return torch.where(drawn.reshape(-1, 1, 1, 1) < self.camera, shape, 1.0)
+        chance = drawn(torch.rand, (len(x),), generator).to(x)
+        return torch.where(chance.reshape(-1, 1, 1, 1) < self.camera, shape, 1.0)
