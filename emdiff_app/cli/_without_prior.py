@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from emdiff_app import __version__
@@ -27,6 +26,7 @@ def without_prior(
     from emdiff_app.images.atomic import ensure_free
     from emdiff_app.physics import ImagingModel
     from emdiff_app.priors import read_card
+    from emdiff_app.restoring.alike import alike
 
     from ._model import model_or_estimate
 
@@ -52,12 +52,7 @@ def without_prior(
             for sentence in said:
                 say(f"{source.path.name}: {sentence}")
         with open_stack(source.path, **choices.overrides) as stack:
-            made = stack.with_(
-                reader=_Restored(stack, here, method, given),
-                dtype=np.dtype(np.float32),
-                significant_bits=None,
-                name=f"{stack.name} {method}",
-            )
+            made = alike(stack, _Restored(stack, here, method, given), method, _optics(stack, here), "YX")
             saved = save_stack(
                 made,
                 path,
@@ -82,6 +77,17 @@ def without_prior(
         return Outcome(source, "restored", result=result)
 
     return restore
+
+
+def _optics(stack: Any, model: Any) -> Any:
+    import torch
+
+    from emdiff_app.images import IntensityScale
+    from emdiff_app.restoring.optics import Optics
+
+    field = (stack.sizes["Y"], stack.sizes["X"])
+    as_recorded = IntensityScale(offset=0.0, gain=1.0)
+    return Optics(model, field, stack.pixel_size, as_recorded, torch.device("cpu"))
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,13 @@ from emdiff_app import __version__
 from emdiff_app.diffusion import Prior
 from emdiff_app.diffusion.device import device_for
 from emdiff_app.errors import PriorError
-from emdiff_app.images import IntensityScale, PixelSize, PlaneReader, Stack
+from emdiff_app.images import IntensityScale, PlaneReader, Stack
 from emdiff_app.physics import ImagingModel
 from emdiff_app.physics.checking import Agreement
 from emdiff_app.posterior import Report
 from emdiff_app.priors import read_prior
 
+from .alike import alike
 from .engine import Engine, Settings
 from .intensities import scales_for
 
@@ -46,29 +47,8 @@ class Task:
     said: tuple[str, ...]
 
     def result_stack(self, reader: PlaneReader, word: str) -> Stack:
-        """A stack of the result with every word of the input; finer pixels lie where they belong."""
-        stack, engine = self.stack, self.engine
-        sizes, places = dict(stack.pixel_size), dict(stack.extras.get("translation", {}))
-        for axis, factor, shift in zip(engine.axes, engine.factors, engine.optics.place, strict=True):
-            if factor == 1:
-                continue
-            size = sizes.get(axis)
-            fine = PixelSize(1.0, "pixel") if size is None else PixelSize(size.value / factor, size.unit)
-            if size is not None:
-                sizes[axis] = fine
-            start = places[axis].value if axis in places else 0.0
-            places[axis] = PixelSize(start + shift * fine.value, fine.unit)
-        extras = {**stack.extras, **({"translation": places} if places else {})}
-        return stack.with_(
-            reader=reader,
-            shape=engine.shape,
-            dtype=np.dtype(np.float32),
-            name=f"{stack.name} {word}".strip(),
-            pixel_size=sizes,
-            significant_bits=None,
-            warnings=(),
-            extras=extras,
-        )
+        """A stack of the result with every word of the input."""
+        return alike(self.stack, reader, word, self.engine.optics, self.engine.axes)
 
 
 def known_prior(prior: "str | Path | Prior | KnownPrior", device: str = "auto") -> KnownPrior:

@@ -51,7 +51,8 @@ class Tiled(Prior):
         on_halved: Callable[[int], None] | None = None,
     ) -> None:
         super().__init__(prior.channels, prior.sigma_data)
-        self.inner = prior
+        # Convolutions of large images are up to twice as fast with the channels of a pixel side by side.
+        self.inner: Prior = prior.to(memory_format=torch.channels_last)
         self.takes_maps = prior.takes_maps
         self.neighbours = int(getattr(prior, "neighbours", 0))
         self.stride = int(getattr(prior, "stride", 1))

@@ -124,7 +124,7 @@ def test_where_memory_runs_out_parts_become_smaller_and_it_is_said(prior, monkey
     honest = spectral.draw
 
     def draw(imaging, y, *rest, **options):
-        if y.numel() > 100**2:
+        if y.numel() > 125**2:
             raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
         return honest(imaging, y, *rest, **options)
 
