@@ -1,5 +1,10 @@
-"""`emdiff check RESTORED RECORDED --model M.json`: whether a restored image explains the recorded one."""
+"""`emdiff check RESTORED RECORDED --model M.json`: whether a restored image explains the recorded one.
 
+With `--prior`, whether to trust restorations of such images by that prior at all.
+"""
+
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,12 +18,25 @@ if TYPE_CHECKING:
     from emdiff_app.images import Stack
     from emdiff_app.physics import ImagingModel
     from emdiff_app.physics.checking import Agreement
+    from emdiff_app.restoring.trust import Examined
 
 
 def command(
     restored: Annotated[str, typer.Argument(help="The restored images: a file, folder or pattern.")],
     recorded: Annotated[str, typer.Argument(help="The recorded images they were made from.")],
-    model: Annotated[Path, typer.Option(help="The imaging model, as JSON.")],
+    model: Annotated[
+        Path | None, typer.Option(help="The imaging model, as JSON; the prior's own by default.")
+    ] = None,
+    prior: Annotated[
+        Path | None, typer.Option(help="The prior file: restores some crops and says whether to trust that.")
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="Write a report, one HTML page; needs --prior.")] = None,
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="Measure whether the spread is an error bar; needs --prior.")
+    ] = False,
+    samples: Annotated[int, typer.Option(min=2, max=100, help="How many samples of each crop.")] = 6,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same check.")] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a report that exists.")] = False,
     axes: Annotated[str | None, typer.Option(help="What the axes of both are, for example ZYX.")] = None,
     pixel_size: Annotated[
         float | None, typer.Option(help="Pixel size of the recorded images in um, along Y and X.")
@@ -26,12 +44,16 @@ def command(
     channel: Annotated[str | None, typer.Option(help="One channel, by number (from 0) or name.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Check a restoration against the data: size (chi2) and whiteness of what it leaves over, and a verdict."""
-    from emdiff_app.images import open_stack
-    from emdiff_app.physics import ImagingModel
-    from emdiff_app.physics.checking import LAGS, Agreement
+    """Check a restoration against the data: size (chi2) and whiteness of what it leaves over, and a verdict.
 
-    chosen = ImagingModel.read(model)
+    With a prior also: whether data, imaging model and prior fit each other, and every reason why not.
+    """
+    from emdiff_app.images import open_stack
+    from emdiff_app.physics.checking import Agreement
+
+    chosen = _model(model, prior)
+    _refuse_early(prior, report, calibrate, overwrite)
+    trust: Examined | None = None
     with (
         open_stack(restored, axes=axes, channel=channel) as own,
         open_stack(recorded, axes=axes, pixel_size=pixel_size, channel=channel) as data,
@@ -39,16 +61,92 @@ def command(
         pairs = list(zip(own.plane_indices(), data.plane_indices(), strict=False))
         _same_planes(own, data)
         planes = [_checked(own.plane(i), data.plane(j), data, chosen) for i, j in pairs]
+        if prior is not None:
+            trust = _examined(data, prior, model, calibrate, samples, seed)
     whole = Agreement.of_all(planes)
     if not whole.pixels:
         raise PhysicsError(
             "No recorded pixel can be checked: the images are smaller than the reach of the blur, or all masked; "
             "check larger images."
         )
-    figures = _figures(whole)
+    if trust is not None and report is not None:
+        _report(report, trust, recorded, overwrite)
     if as_json:
-        _output.emit({**figures, "planes": [_figures(p) for p in planes]})
+        figures = {**_figures(whole), "planes": [_figures(p) for p in planes]}
+        _output.emit(figures if trust is None else {**figures, "trust": _trust(trust), "report": report})
         return
+    _tell(whole, planes)
+    if trust is not None:
+        _tell_trust(trust)
+    if report is not None:
+        typer.echo(f"\nThe report is {report}.")
+
+
+def _model(model: Path | None, prior: Path | None) -> "ImagingModel":
+    from emdiff_app.physics import ImagingModel
+
+    if model is not None:
+        return ImagingModel.read(model)
+    if prior is None:
+        raise PhysicsError(
+            "How the images were recorded is not known; give --model, or a --prior that says it."
+        )
+    from emdiff_app.priors import read_card
+
+    return read_card(prior).model
+
+
+def _refuse_early(prior: Path | None, report: Path | None, calibrate: bool, overwrite: bool) -> None:
+    """What cannot work is said before a minute of work."""
+    from emdiff_app.images.atomic import ensure_free
+
+    if prior is None and (report is not None or calibrate):
+        raise PhysicsError("A report and a calibration need the prior; give it with --prior.")
+    if report is not None:
+        ensure_free(report, overwrite=overwrite)
+
+
+def _examined(
+    data: "Stack", prior: Path, model: Path | None, calibrate: bool, samples: int, seed: int
+) -> "Examined":
+    from dataclasses import replace
+
+    from emdiff_app.physics import ImagingModel
+    from emdiff_app.restoring import known_prior
+    from emdiff_app.restoring.trust import calibrate_stack, examine
+
+    known = known_prior(prior)
+    given = None if model is None else ImagingModel.read(model)
+    _output.say("Restoring some crops to check them ...")
+    found = examine(data, known, given, samples=samples, seed=seed)
+    if not calibrate:
+        return found
+    _output.say("Calibrating on simulated images ...")
+    return replace(found, calibration=calibrate_stack(data, known, given, samples=samples, seed=seed))
+
+
+def _report(report: Path, trust: "Examined", recorded: str, overwrite: bool) -> None:
+    from emdiff_app.restoring.report import report_of
+
+    words = shlex.join(["emdiff", *sys.argv[1:]])
+    report_of(report, trust, title=Path(recorded).name, command=words, overwrite=overwrite)
+
+
+def _trust(trust: "Examined") -> dict[str, Any]:
+    found, spread = trust.assessment, trust.calibration
+    return {
+        "verdict": found.verdict.grade.value,
+        "headline": found.verdict.headline,
+        "reasons": [reason.model_dump(mode="json") for reason in found.verdict.reasons],
+        "figures": found.figures.model_dump(mode="json"),
+        "spread": spread.label if spread else "uncalibrated",
+        "calibration": spread.model_dump(mode="json") if spread else None,
+    }
+
+
+def _tell(whole: "Agreement", planes: "list[Agreement]") -> None:
+    from emdiff_app.physics.checking import LAGS
+
     typer.echo(whole.verdict)
     typer.echo(f"  chi2        {whole.chi2:.3f} (about 1), over {whole.pixels} pixels")
     lags = ", ".join(f"{lag}: {r:+.3f}" for lag, r in zip(LAGS, whole.autocorrelation, strict=True))
@@ -56,6 +154,16 @@ def command(
     if len(planes) > 1:
         low, high = min(p.chi2 for p in planes), max(p.chi2 for p in planes)
         typer.echo(f"  planes      {len(planes)}, chi2 from {low:.3f} to {high:.3f}")
+
+
+def _tell_trust(trust: "Examined") -> None:
+    verdict, spread = trust.assessment.verdict, trust.calibration
+    typer.echo(f"\nRestorations of this image by {trust.prior}: {verdict.grade.value.upper()}")
+    for reason in verdict.reasons:
+        typer.echo(f"  - {reason.sentence} {reason.action}")
+    if not verdict.reasons:
+        typer.echo(f"  {verdict.headline}")
+    typer.echo(f"  {spread.sentence if spread else 'The spread is uncalibrated; --calibrate measures it.'}")
 
 
 def _checked(restored: Any, recorded: Any, data: "Stack", model: "ImagingModel") -> "Agreement":

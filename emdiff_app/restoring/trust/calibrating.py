@@ -1,0 +1,108 @@
+"""Whether the spread is as wide as the errors are: measured on images of which the truth is known.
+
+The prior's own images are recorded by the same imaging model and restored. The truth should lie in the interval
+`mean +- t_p c spread sqrt(1 + 1/K)` with probability p, t_p being Student's with K - 1 degrees and c the factor:
+1 for a sampler that is exact. Beside it TARP (Lemos et al., 2023): for patches, the distance of the truth to a random
+patch should have any rank among the distances of the samples with equal probability.
+"""
+
+from __future__ import annotations
+
+import torch
+from scipy import stats
+from torch import Tensor
+
+from emdiff_app.diffusion import Prior
+from emdiff_app.physics import Imaging
+
+from .assessing import draw
+from .calibration import NOMINAL, Calibration
+from .familiar import dreams
+
+__all__ = ["calibrate", "coverage", "tarp"]
+
+PATCH = 8
+MOST = 1 << 18
+"""So many pixels are enough for a quantile."""
+
+
+@torch.no_grad()
+def calibrate(
+    prior: Prior,
+    imaging: Imaging,
+    *,
+    truth: Tensor | None = None,
+    images: int = 16,
+    samples: int = 8,
+    sampler: str = "auto",
+    steps: int = 24,
+    seed: int = 0,
+) -> Calibration:
+    """Record and restore the prior's own images, or clean ones on the imaging model's domain where there are some.
+
+    The factor is found on every other image and tested on the rest.
+    """
+    generator = torch.Generator().manual_seed(seed + 1)
+    x = _truth(prior, imaging, images, seed) if truth is None else truth
+    y = imaging.simulate(x, generator)
+    drawn = draw(prior, imaging, y, samples, sampler=sampler, steps=steps, generator=generator)
+    chi2 = torch.stack([imaging.chi2(y, one) for one in drawn]).mean()
+    inside = imaging.crop(x)
+    fields = torch.stack([imaging.crop(one) for one in drawn])
+    factor = _factor(fields[:, ::2], inside[::2])
+    return Calibration(
+        covered=coverage(fields, inside),
+        factor=factor,
+        corrected=coverage(fields[:, 1::2], inside[1::2], factor),
+        tarp=tarp(fields, inside),
+        chi2=float(chi2),
+        images=len(x),
+        samples=samples,
+        sampler=sampler,
+        steps=steps,
+    )
+
+
+def coverage(samples: Tensor, truth: Tensor, factor: float = 1.0) -> tuple[float, ...]:
+    """How often the truth (B, ...) lies in the 50, 80 and 90 % intervals of samples (K, B, ...)."""
+    off = _deviations(samples, truth)
+    degrees = len(samples) - 1
+    return tuple(float((off <= factor * stats.t.ppf(0.5 + p / 2, degrees)).double().mean()) for p in NOMINAL)
+
+
+def tarp(samples: Tensor, truth: Tensor) -> tuple[float, ...]:
+    """How often the rank of the truth is below 1, 2, ... K; `j / (K + 1)` for a sampler that is exact.
+
+    Per patch of 8 x 8 pixels of images (B, C, *spatial); the reference is the same patch of the image before.
+    """
+    reference = truth.roll(1, 0)
+    own = _distance(truth, reference)
+    rank = torch.stack([_distance(x, reference) < own for x in samples]).sum(0)
+    return tuple(float((rank < j).double().mean()) for j in range(1, len(samples) + 1))
+
+
+def _distance(images: Tensor, reference: Tensor) -> Tensor:
+    """The squared distance of each patch."""
+    off = (images - reference).square().sum(1)
+    side = min(PATCH, *off.shape[-2:])
+    return torch.nn.functional.avg_pool2d(off.reshape(-1, 1, *off.shape[-2:]), side)
+
+
+def _deviations(samples: Tensor, truth: Tensor) -> Tensor:
+    """`|x - mean| / (spread sqrt(1 + 1/K))`: by Student's law for Gaussian posteriors."""
+    wide = samples.std(0) * (1 + 1 / len(samples)) ** 0.5
+    return (truth - samples.mean(0)).abs() / wide.clamp_min(torch.finfo(truth.dtype).tiny)
+
+
+def _factor(samples: Tensor, truth: Tensor) -> float:
+    """The mean over the intervals of how much wider each would have to be."""
+    off = _deviations(samples, truth).flatten()
+    off = off[:: -(-len(off) // MOST)].double()
+    degrees = len(samples) - 1
+    ratios = [float(torch.quantile(off, p)) / float(stats.t.ppf(0.5 + p / 2, degrees)) for p in NOMINAL]
+    return sum(ratios) / len(ratios)
+
+
+def _truth(prior: Prior, imaging: Imaging, images: int, seed: int) -> Tensor:
+    rows, columns = (int(n) for n in imaging.domain[-2:])
+    return dreams(prior, (rows, columns), images, seed)
