@@ -3,7 +3,8 @@
 Written from the contract (one JSON object a line), not with the program's own classes, so that the
 window is tested against the contract. Modes: `finish`, `slow` (until told to stop), `deaf` (not even
 then), `vanish` (killed by the system after its first save), `complain` (says why it failed),
-`crash` (a traceback).
+`lost` (its GPU is gone), `warn` (one notice, then on), `garbage` (broken lines between the good ones),
+`linger` (does not leave after its last word), `crash` (a traceback).
 """
 
 import json
@@ -17,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 ROUNDS, STEPS = 2, 4
+UNSTABLE = "Training became unstable at step 512; went back to step 400 with half the learning rate."
 GOLDEN = Path(__file__).parents[1] / "resources" / "golden" / "v1-emdiff-unet-1-plane.emprior"
 
 
@@ -33,7 +35,8 @@ class Worker:
         return (self.run / "control" / what).exists()
 
     def work(self) -> int:
-        self.say("started", rounds=ROUNDS, device="cpu", images=1, crops=8, parameters=10)
+        device = "cuda" if self.mode in ("complain", "lost") else "cpu"
+        self.say("started", rounds=ROUNDS, device=device, images=1, crops=8, parameters=10)
         if self.mode == "crash":
             raise RuntimeError("a mistake in the worker")
         number = 0
@@ -66,7 +69,17 @@ class Worker:
             if self.mode == "complain":
                 self.say("failed", text="The GPU ran out of memory (8.0 GB). Nothing is lost.", details="why")
                 return 1
+            if self.mode == "lost":
+                self.say("failed", text="The GPU was lost. What was saved is kept.", details="CUDA error")
+                return 1
+            if self.mode == "warn" and number == 1:
+                self.say("notice", text=UNSTABLE)
+            if self.mode == "garbage":
+                with (self.run / "events.jsonl").open("ab") as file:
+                    file.write(b'{"kind": "progress", "round": \xff\n[]\n{"kind": "saved"}\n\n')
         self.say("finished", round=number, prior="prior.emprior")
+        if self.mode == "linger":
+            time.sleep(600)
         return 0
 
     def judge(self, number: int) -> None:

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QDockWidget, QMainWindow, QMessageBox, QWidget
 from emdiff_app import __version__
 from emdiff_app.gui import LayersHost, Session, Steps, Views
 from emdiff_app.gui.drops import dropped_paths
+from emdiff_app.gui.host import IMAGE_KINDS
 from emdiff_app.gui.jobs import LearningStatus
 from emdiff_app.gui.unfinished import mark_later
 
@@ -25,7 +26,6 @@ from .settings import SettingsFile
 __all__ = ["MainWindow"]
 
 _LEFT_AND_BELOW = (Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea)
-IMAGES = "Images (*.tif *.tiff *.png *.jpg *.jpeg *.npy *.zarr);;All files (*)"
 SAVED = "OME-TIFF (*.ome.tif);;TIFF (*.tif);;PNG (*.png)"
 
 
@@ -73,6 +73,7 @@ class MainWindow(QMainWindow):
         self.memory.restore()
         self.docks[-1].hide()  # until there is a run to look at
         self.session.events.opened.connect(self.memory.keep_opened)
+        QTimer.singleShot(200, self.canvas.warm_up)  # when the window is there
 
     def _dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
         dock = QDockWidget(title, self)
@@ -111,7 +112,7 @@ class MainWindow(QMainWindow):
         self.session.open_files(list(paths))
 
     def open_files(self) -> None:
-        self.open_paths(self.host.ask_files("Open images", IMAGES))
+        self.open_paths(self.host.ask_files("Open images", IMAGE_KINDS))
 
     def open_run(self) -> None:
         folder = self.host.ask_folder("Open a run folder")

@@ -76,10 +76,10 @@ class Steps(QWidget):
 class Dock(QSplitter):
     """The steps, and the views of a run below them from the moment that there is one."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, offer_unfinished: bool = True) -> None:
         super().__init__(Qt.Orientation.Vertical)
         self.session = session
-        self.steps = Steps(session)
+        self.steps = Steps(session, offer_unfinished)
         self.views: TabbedViews | None = None
         self.addWidget(self.steps)
         for event in ("learning", "prior"):

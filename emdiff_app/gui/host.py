@@ -13,8 +13,9 @@ from emdiff_app.images import Stack
 
 from .phrases import in_the_window
 
-__all__ = ["Host", "ImageRef", "MaskRef", "Message", "Offer", "Result"]
+__all__ = ["IMAGE_KINDS", "Host", "ImageRef", "MaskRef", "Message", "Offer", "Result"]
 
+IMAGE_KINDS = "Images (*.tif *.tiff *.png *.jpg *.jpeg *.npy *.zarr);;All files (*)"
 WORDS = {"T": "times", "C": "channels", "Z": "planes"}
 
 

@@ -10,7 +10,7 @@ from emdiff_app.learning import PRESETS, Preset, Recipe
 
 __all__ = ["RecipeField", "recipe_fields"]
 
-ELSEWHERE = {"version", "stacks", "channel", "axes", "pixel_size_um", "model", "device", "start"}
+ELSEWHERE = {"version", "stacks", "channel", "axes", "pixel_size_um", "model", "device", "clean", "prior"}
 """What other steps of the window say."""
 UNITS = {"_min": " min", "_s": " s", "_um": " um", "_gb": " GB"}
 

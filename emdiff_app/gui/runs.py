@@ -22,6 +22,7 @@ from emdiff_app.physics import ImagingModel
 
 from .host import ImageRef
 from .restoration import Wanted
+from .start_from import StartFrom
 
 __all__ = [
     "Choices",
@@ -42,12 +43,11 @@ class Choices:
     preset: Preset
     device: str = "auto"
     changes: Mapping[str, Any] = field(default_factory=dict)
-    start: str = "nothing"
+    start: StartFrom = field(default_factory=StartFrom)
 
     def fields(self) -> dict[str, Any]:
         """The fields of a recipe."""
-        start = {} if self.start == "nothing" else {"start": self.start}
-        return {"device": self.device, **PRESETS[self.preset], **self.changes, **start}
+        return {"device": self.device, **PRESETS[self.preset], **self.changes, **self.start.fields()}
 
 
 def change_recipe(run: RunFolder, changes: Mapping[str, Any]) -> None:
@@ -121,9 +121,20 @@ def keep_model(runs: Path, model: ImagingModel) -> Path:
     return path
 
 
-def learn_line(images: Sequence[ImageRef], model: Path, preset: Preset) -> str:
+def learn_line(images: Sequence[ImageRef], model: Path, choices: Choices) -> str:
     """`emdiff learn ...` that does what Start learning would."""
-    return _line(["learn", *_files(images), "--model", str(model), "--out", "run", "--preset", preset])
+    options = {field: f"--{field.replace('_', '-')}" for field in ("rounds", "seed")}
+    options["time_limit_min"] = "--time-limit"
+    unknown = sorted(choices.changes.keys() - options.keys())
+    if unknown:
+        raise EMDiffError(
+            f"The command line has no option for {unknown[0].replace('_', ' ')}, so nothing was copied; "
+            "`emdiff resume` goes on with a run that was started here."
+        )
+    changed = [word for field, value in choices.changes.items() for word in (options[field], str(value))]
+    words = ["learn", *_files(images), "--model", str(model), "--out", "run", "--preset", choices.preset]
+    device = [] if choices.device == "auto" else ["--device", choices.device]
+    return _line([*words, *changed, *device, *choices.start.option()])
 
 
 def restore_line(image: ImageRef, prior: Path, model: Path, wanted: Wanted) -> str:

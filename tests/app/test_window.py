@@ -11,8 +11,10 @@ from qtpy.QtWidgets import QAbstractButton, QMessageBox
 
 from emdiff_app.app.leaving import Leaving, ask_leaving
 from emdiff_app.app.mishaps import Mishaps
+from emdiff_app.app.settings import SettingsFile
 from emdiff_app.app.window import MainWindow
 from emdiff_app.gui.jobs import JobState
+from emdiff_app.gui.unfinished import find_unfinished
 from emdiff_app.images import open_stack
 from emdiff_app.resources import resource_path
 
@@ -29,7 +31,7 @@ def window(qtbot, tmp_path, asked):
         asked["count"] += 1
         return asked["answer"]
 
-    made = MainWindow(tmp_path / "runs", ask=ask)
+    made = MainWindow(tmp_path / "runs", ask=ask, settings=SettingsFile(tmp_path / "window.json"))
     with qtbot.waitExposed(made):
         made.show()
     yield made
@@ -89,6 +91,7 @@ def test_pause_and_close_leaves_a_run_that_can_go_on(window, qtbot, asked):
     assert not window.isVisible()
     assert process.poll() == 0
     assert (run / "prior.emprior").is_file()
+    assert find_unfinished(run.parent).path == run
 
 
 def test_keep_learning_leaves_the_worker_alone(window, qtbot, asked):
@@ -130,7 +133,7 @@ def test_the_question_means_what_its_buttons_say(qtbot, monkeypatch, title, answ
 
 
 def test_two_windows_share_nothing(window, qtbot, tmp_path):
-    other = MainWindow(tmp_path / "other")
+    other = MainWindow(tmp_path / "other", settings=SettingsFile(tmp_path / "other.json"))
     other.session.preset = "best"
     other.session.try_example()
     qtbot.waitUntil(lambda: len(other.session.images) == 1, timeout=60000)
@@ -143,8 +146,9 @@ def test_two_windows_share_nothing(window, qtbot, tmp_path):
 def test_opening_the_window_does_not_bring_torch(tmp_path):
     code = (
         "import sys; from pathlib import Path; from napari.qt import get_qapp; app = get_qapp();"
-        "from emdiff_app.app.window import MainWindow;"
-        f"window = MainWindow(Path({str(tmp_path)!r})); window.show(); app.processEvents();"
+        "from emdiff_app.app.window import MainWindow; from emdiff_app.app.settings import SettingsFile;"
+        f"here = Path({str(tmp_path)!r}); window = MainWindow(here, settings=SettingsFile(here / 'w.json'));"
+        "window.show(); app.processEvents();"
         "print('torch' in sys.modules); window.close()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QWidget
 
 from emdiff_app.app.leaving import Leaving
+from emdiff_app.app.settings import SettingsFile
 from emdiff_app.app.window import MainWindow
 from emdiff_app.gui.dialogs.export import ExportDialog
 from emdiff_app.gui.jobs import JobState
@@ -19,7 +20,8 @@ TINY |= {"first_steps": 2, "steps": 2, "sampler_steps": 2, "gaussian_rounds": 1}
 
 @pytest.fixture
 def window(qtbot, tmp_path):
-    made = MainWindow(tmp_path / "runs", ask=lambda parent: Leaving.DISCARD)
+    settings = SettingsFile(tmp_path / "window.json")
+    made = MainWindow(tmp_path / "runs", ask=lambda parent: Leaving.DISCARD, settings=settings)
     made.session.changes = TINY
     with qtbot.waitExposed(made):
         made.show()

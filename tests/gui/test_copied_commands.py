@@ -9,6 +9,7 @@ import typer
 from emdiff_app.cli._main import build
 from emdiff_app.errors import EMDiffError
 from emdiff_app.gui.model_form import Blur, ModelForm, Noise
+from emdiff_app.gui.start_from import StartFrom
 from emdiff_app.physics import ImagingModel
 
 
@@ -40,6 +41,25 @@ def test_the_command_line_understands_it(session, host, file, prior, channel):
     assert [str(stack) for stack in seen["stacks"]] == [str(file)]
     assert seen["channel"] in (channel, str(channel) if channel is not None else None)
     assert ImagingModel.read(seen["model"]).to_json() == session.form.imaging_model().to_json()
+
+
+def test_what_was_changed_and_started_from_goes_along(session, host, file, tmp_path):
+    host.add(source=file)
+    session.form = ModelForm(Noise(100, 2, 1))
+    session.changes = {"rounds": 7, "time_limit_min": 90.0, "seed": 3}
+    session.device = "cpu"
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_bytes(b"")
+    session.start = StartFrom("clean", (tmp_path / "a.png", tmp_path / "b.png"))
+    _, seen = parsed(session.command_line())
+    assert (seen["rounds"], seen["time_limit"], seen["seed"], seen["device"]) == (7, 90, 3, "cpu")
+    assert seen["start"] == f"clean:{tmp_path / '*.png'}"
+    session.start = StartFrom("clean", (tmp_path / "a.png", tmp_path / "gone.png"))
+    with pytest.raises(EMDiffError, match="pattern"):
+        session.command_line()
+    session.start, session.changes = StartFrom(), {"batch": 2}
+    with pytest.raises(EMDiffError, match="batch"):
+        session.command_line()
 
 
 def test_an_image_that_is_no_file_cannot_be_named(session, host):

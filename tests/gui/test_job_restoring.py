@@ -12,7 +12,6 @@ from emdiff_app.gui.jobs import JobState
 from emdiff_app.gui.model_form import ModelForm, Noise
 from emdiff_app.gui.restoration import Wanted
 from emdiff_app.images import stack_from_array
-from emdiff_app.resources import resource_path
 from emdiff_app.restoring import Cancelled, RestoreProgress
 
 S = JobState
@@ -46,6 +45,25 @@ def honest(stack, prior, model=None, *, samples, write, on_progress, on_results,
         for made in results.values():
             made.reader.array[plane] = plane + 1
     return SimpleNamespace(sentences=("It matches your data.", "Because it does."))
+
+
+def _prior(path):
+    from emdiff_app.diffusion import LearnedPrior
+    from emdiff_app.images import IntensityScale
+    from emdiff_app.physics import ImagingModel
+    from emdiff_app.priors import Card, write_prior
+
+    model = ImagingModel.parse({"noise": {"kind": "gaussian", "sigma": 5}})
+    card = Card(
+        size="tiny",
+        channels=1,
+        sigma_data=0.4,
+        mean=0.5,
+        scale=IntensityScale(offset=0, gain=200),
+        model=model,
+    )
+    write_prior(path, LearnedPrior("tiny", 1, 0.4, 0.5), card)
+    return path
 
 
 def _like(stack):
@@ -114,7 +132,7 @@ def test_a_folder_is_restored_file_by_file(session, host, until, tmp_path):
     for name in ("a", "b"):
         tifffile.imwrite(tmp_path / "in" / f"{name}.tif", np.full((40, 40), 100, np.uint16))
     (tmp_path / "in" / "broken.tif").write_bytes(b"no tiff")
-    session.prior = resource_path("golden/v1-emdiff-unet-1-plane.emprior")
+    session.prior = _prior(tmp_path / "small.emprior")
     session.form = ModelForm(Noise(0, 0, 5))
     session.wanted = Wanted(spread=False)
     session.restore_folder(tmp_path / "in", tmp_path / "out")

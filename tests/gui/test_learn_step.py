@@ -69,6 +69,22 @@ def test_what_is_typed_in_the_dialog_differs_from_the_preset_and_can_be_taken_ba
     assert dock.steps.learn.presets["standard"].isChecked()
 
 
+def test_what_to_start_from_reaches_the_recipe(dock, session, host, until, tmp_path):
+    host.add()
+    session.form = ModelForm(Noise(0, 1, 1))
+    box = dock.steps.learn.start_from.box
+    host.answers = [[tmp_path / "clean.tif"]]
+    box.activated.emit(1)
+    session.learning_job._command = fake_worker.command("finish")
+    session.learn()
+    until(lambda: session.learning.state is JobState.DONE)
+    assert RunFolder.open(session.learning.run).recipe.clean == (str(tmp_path / "clean.tif"),)
+    host.answers = [[]]  # the user thought better of it
+    box.activated.emit(2)
+    assert box.currentIndex() == 1
+    assert dock.steps.learn.start_from.chosen.text() == "clean.tif"
+
+
 def test_limits_of_the_recipe_are_those_of_the_fields():
     fields = {field.name: field for field in recipe_fields("quick")}
     assert (fields["rounds"].low, fields["rounds"].high) == (1, 1000)

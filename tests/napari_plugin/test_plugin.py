@@ -99,3 +99,46 @@ def test_napari_finds_the_plugin_without_loading_torch_or_qt():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_titles_read_well_in_the_command_palette_and_stand_where_they_belong():
+    manifest = PluginManifest.from_file(MANIFEST)
+    titles = {command.id: command.title for command in manifest.contributions.commands}
+    for menu in ("napari/layers/filter", "napari/layers/measure", "napari/file/io_utilities"):
+        for entry in manifest.contributions.menus[menu]:
+            title = titles[entry.command]
+            assert "EMDiff" in title
+            assert title[0].isupper()
+            assert len(title) < 60
+
+
+def test_measuring_the_noise_from_the_menu_opens_the_panel_and_shows_the_fit(viewer, qtbot):
+    from emdiff_app.napari_plugin.commands import measure_noise
+
+    viewer.open_sample("emdiff", "example")
+    measure_noise()
+    _, widget = viewer.window.add_plugin_dock_widget("emdiff", "EMDiff")
+    qtbot.waitUntil(lambda: widget.session.noise_fit is not None, timeout=60000)
+    assert widget.steps.model.noise.fit.isChecked()
+
+
+def test_preferences_of_napari_are_those_of_a_new_panel(viewer, tmp_path):
+    from napari.settings import get_plugin_settings
+
+    page = get_plugin_settings("emdiff").emdiff
+    before = page.runs_folder, page.device
+    page.runs_folder, page.device = str(tmp_path), "cpu"
+    try:
+        _, widget = viewer.window.add_plugin_dock_widget("emdiff", "EMDiff")
+        assert widget.session.runs_folder == tmp_path
+        assert widget.session.device == "cpu"
+    finally:
+        page.runs_folder, page.device = before
+
+
+def test_a_napari_without_such_preferences_gets_the_defaults(monkeypatch):
+    from emdiff_app.napari_plugin.preferences import preference
+
+    assert preference("no such name", "auto") == "auto"
+    monkeypatch.setitem(sys.modules, "napari.settings", None)
+    assert preference("device", "auto") == "auto"

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QHBoxLayout, QVBoxLayout, QWidget
 
+from emdiff_app.gui.host import IMAGE_KINDS
 from emdiff_app.gui.model_form import Blur
 from emdiff_app.gui.session import Session
 
-from .images import KINDS
 from .section import button, form, line, named, number, text
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class BlurFields(QWidget):
         )
 
     def _choose(self) -> None:
-        for path in self.session.host.ask_files("Choose a PSF image", KINDS)[:1]:
+        for path in self.session.host.ask_files("Choose a PSF image", IMAGE_KINDS)[:1]:
             self._set(replace(self._said(), kind="image", path=str(Path(path).absolute())))
 
     def _typed(self) -> None:

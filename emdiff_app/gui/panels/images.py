@@ -3,16 +3,15 @@
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem
 
-from emdiff_app.gui.host import ImageRef
+from emdiff_app.gui.host import IMAGE_KINDS, ImageRef
 from emdiff_app.gui.session import Session
 from emdiff_app.gui.thumbnails import SIDE, icon
 
 from .image_facts import ImageFacts
 from .section import Section, button, line, named
 
-__all__ = ["KINDS", "ImagesPanel"]
+__all__ = ["ImagesPanel"]
 
-KINDS = "Images (*.tif *.tiff *.png *.jpg *.jpeg *.npy *.zarr);;All files (*)"
 KEY = Qt.ItemDataRole.UserRole
 ROWS = 3
 
@@ -39,7 +38,7 @@ class ImagesPanel(Section):
         self._show()
 
     def open_files(self) -> None:
-        self.session.open_files(self.session.host.ask_files("Open images", KINDS))
+        self.session.open_files(self.session.host.ask_files("Open images", IMAGE_KINDS))
 
     def _show(self) -> None:
         current = self.list.currentItem()

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from qtpy.QtWidgets import QCheckBox, QComboBox, QSpinBox, QVBoxLayout, QWidget
 
+from emdiff_app.gui.host import IMAGE_KINDS
 from emdiff_app.gui.model_form import Missing
 from emdiff_app.gui.session import Session
 
-from .images import KINDS
 from .section import button, form, line, named, number, text
 
 __all__ = ["LowResolutionFields", "MissingFields"]
@@ -59,7 +59,7 @@ class MissingFields(QWidget):
         self._show()
 
     def _choose(self) -> None:
-        for path in self.session.host.ask_files("Choose a mask", KINDS)[:1]:
+        for path in self.session.host.ask_files("Choose a mask", IMAGE_KINDS)[:1]:
             self._set(replace(self._kept, kind="file", path=str(Path(path).absolute())))
 
     def _typed(self) -> None:

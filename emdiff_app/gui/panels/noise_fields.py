@@ -71,8 +71,6 @@ class NoiseFields(QWidget):
         self.numbers.setVisible(known is not None)
         self.type.setVisible(known is None)
         self.fit.setVisible(self.session.noise_fit is not None)
-        if self.session.noise_fit is None:
-            self.fit.setChecked(False)
         self._show_fit()
 
     def _show_fit(self) -> None:

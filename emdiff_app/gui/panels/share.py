@@ -17,7 +17,7 @@ class SharePanel(Section):
         super().__init__(5, "Share")
         self.session = session
         self.give = button("Export prior...", self._export, "One file that a colleague can use.")
-        self.take = button("Import prior...", self._import, "Use a prior that someone else has learned.")
+        self.take = button("Import prior...", self.ask_prior, "Use a prior that someone else has learned.")
         self.copy = button("Copy as command", self._copy, "The same as a line for the terminal.")
         self.body.addLayout(line(self.give, self.take, self.copy))
         session.events.prior.connect(self._show)
@@ -43,7 +43,7 @@ class SharePanel(Section):
             path = path if path.suffix == ".emprior" else path.with_name(f"{path.name}.emprior")
             self.session.export_prior(path, **words)
 
-    def _import(self) -> None:
+    def ask_prior(self) -> None:
         for path in self.session.host.ask_files("Import a prior", PRIORS)[:1]:
             self.session.import_prior(Path(path))
 

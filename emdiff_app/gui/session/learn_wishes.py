@@ -9,8 +9,9 @@ from typing import Any
 from emdiff_app.errors import EMDiffError
 from emdiff_app.gui import runs
 from emdiff_app.gui.devices import Devices, find_devices
-from emdiff_app.gui.host import Offer
+from emdiff_app.gui.host import IMAGE_KINDS, Offer
 from emdiff_app.gui.jobs import JobState
+from emdiff_app.gui.start_from import StartFrom
 from emdiff_app.gui.unfinished import LATER, Unfinished, find_unfinished
 from emdiff_app.learning import RunFolder
 from emdiff_app.system import INSTALL_TORCH
@@ -72,6 +73,13 @@ class LearnWishes(ModelWishes):
             self.tell(str(error), "error")
             return
         self.resume()
+
+    def add_clean(self) -> None:
+        """Clean images bring back what a fixed blur has removed for ever."""
+        paths = self.host.ask_files("Choose clean images", IMAGE_KINDS)
+        if paths:
+            self.start = StartFrom("clean", tuple(paths))
+            self.tell(f"The next run learns from {self.start.in_words} as well; press Start anew.")
 
     def stop_learning(self) -> None:
         self.learning_job.stop()

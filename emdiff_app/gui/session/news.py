@@ -1,7 +1,9 @@
 """News from the threads: what they mean for the window, and what it offers to do about them."""
 
-from emdiff_app.gui.host import Offer, Result
+import time
+
 from emdiff_app.gui.jobs import JobState, LearningStatus, Outcome, RestoringStatus
+from emdiff_app.gui.offers import about_failure, about_notice, about_verdict
 from emdiff_app.gui.restoration import Restored
 
 from .state import State
@@ -9,22 +11,41 @@ from .state import State
 __all__ = ["News"]
 
 
+EVERY_S = 0.25
+
+
 class News(State):
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.shown: dict[Result, str] = {}  # results of the present restoration, and the host's keys for them
+        self._held: LearningStatus | None = None
+        self._told = 0.0
 
     def poll(self) -> None:
         """Take in what the threads have posted; called ten times a second on the window's thread."""
         for topic, value in self.mailbox.collect().items():
             if topic == "learning":
-                self._learning_news(value)
+                self._held = value
             elif topic == "restoring":
                 self._restoring_news(value)
             elif isinstance(value, Outcome):
                 value.deliver()
+        self._tell_of_learning()
         if self.working and not self.tasks.busy:
             self.working = ""
+
+    def _tell_of_learning(self) -> None:
+        """At once what changes the buttons or is to be seen; that it goes on, some times a second."""
+        status, before, now = self._held, self.learning, time.monotonic()
+        if status is None:
+            return
+        same = (status.state, status.scores, status.previews) == (
+            before.state,
+            before.scores,
+            before.previews,
+        )
+        if not same or status.notice != before.notice or now - self._told >= EVERY_S:
+            self._held, self._told = None, now
+            self._learning_news(status)
 
     def _learning_news(self, status: LearningStatus) -> None:
         before, self.learning = self.learning, status
@@ -34,15 +55,12 @@ class News(State):
             status.state,
             status.attempt,
         ):
-            offers = (Offer("Resume", "resume"),) if status.saved_at else ()
-            self.tell(status.failure, "error", status.details, offers)
+            self.tell(status.failure, "error", status.details, about_failure(status))
         elif status.notice and status.notice != before.notice:
-            self.tell(status.notice, "warning")
+            self.tell(status.notice, "warning", offers=about_notice(status.notice))
 
     def _restoring_news(self, status: RestoringStatus) -> None:
         before, self.restoring = self.restoring, status
-        if status.state is JobState.PREPARING:
-            self.shown = {}
         for part in status.parts:
             if part not in self.shown:
                 self.shown[part] = self.host.add_result(part)
@@ -60,7 +78,7 @@ class News(State):
             if part.kind == "restored":
                 self.restored = {**self.restored, part.of: part.stack}
         self.restored_words = done
-        self.tell(done.verdict)
+        self.tell(done.verdict, offers=about_verdict(done.verdict))
 
     def _end_unfinished(self, status: RestoringStatus) -> None:
         """Planes that are finished stay; a result without one goes."""

@@ -22,7 +22,7 @@ class RestoreWishes(ModelWishes):
         except EMDiffError as error:
             self.tell(str(error), "warning")
             return
-        self.message, self.restored_words = None, None
+        self._begin()
         self.restoring_job.start(RestoreTask(image, prior, form, self.wanted, self.device))
 
     def restore_folder(self, folder: Path, out: Path) -> None:
@@ -36,8 +36,11 @@ class RestoreWishes(ModelWishes):
         except EMDiffError as error:
             self.tell(str(error), "warning")
             return
-        self.message, self.restored_words = None, None
+        self._begin()
         self.restoring_job.start(BatchTask(folder, out, prior, form, self.wanted, self.device))
 
     def cancel_restoring(self) -> None:
         self.restoring_job.stop()
+
+    def _begin(self) -> None:
+        self.message, self.restored_words, self.shown = None, None, {}

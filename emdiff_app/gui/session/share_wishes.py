@@ -70,7 +70,8 @@ class ShareWishes(ModelWishes):
         model = runs.keep_model(self.runs_folder, self.form_now().imaging_model())
         if self.prior and image:
             return runs.restore_line(image, self.prior, model, self.wanted)
-        return runs.learn_line(self.learn_from, model, self.preset)
+        choices = runs.Choices(self.preset, self.device, self.changes, self.start)
+        return runs.learn_line(self.learn_from, model, choices)
 
 
 def _exported(prior: Path, path: Path, words: Mapping[str, str]) -> Path:

@@ -11,13 +11,14 @@ from psygnal import SignalGroupDescriptor
 
 from emdiff_app.gui import runs
 from emdiff_app.gui.devices import Devices
-from emdiff_app.gui.host import Host, ImageRef, MaskRef, Message, Offer
+from emdiff_app.gui.host import Host, ImageRef, MaskRef, Message, Offer, Result
 from emdiff_app.gui.jobs import LearningJob, LearningStatus, Mailbox, RestoringJob, RestoringStatus, Tasks
 from emdiff_app.gui.model_form import ModelForm
 from emdiff_app.gui.model_pictures import NoiseFit, PsfPicture
 from emdiff_app.gui.phrases import in_the_window
 from emdiff_app.gui.prior_card import PriorFile
 from emdiff_app.gui.restoration import Restored, Wanted
+from emdiff_app.gui.start_from import StartFrom
 from emdiff_app.images import Stack
 from emdiff_app.learning import Preset
 
@@ -41,7 +42,7 @@ class State:
     psf: PsfPicture | None = None
     preset: Preset = "quick"
     changes: Mapping[str, Any] = field(default_factory=dict)  # recipe fields that differ from the preset
-    start: str = "nothing"  # or clean:FILES, or prior:FILE
+    start: StartFrom = field(default_factory=StartFrom)
     device: str = "auto"
     devices: Devices = field(default_factory=Devices)
     wanted: Wanted = field(default_factory=Wanted)
@@ -62,6 +63,7 @@ class State:
         self.learning_job = LearningJob(self.mailbox)
         self.restoring_job = RestoringJob(self.mailbox)
         self.tasks = Tasks(self.mailbox)
+        self.shown: dict[Result, str] = {}  # results of the present restoration, and the host's keys for them
 
     def image(self, key: str) -> ImageRef | None:
         return next((ref for ref in self.images if ref.key == key), None)

@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
+from qtpy.QtCore import QTimer
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from emdiff_app.gui.panels.section import named
@@ -13,11 +15,12 @@ from .ink import InkPlot
 
 __all__ = ["LossPlot", "ResidualPlot", "ScorePlot"]
 
+EVERY_MS = 500
 DASHED = pg.mkPen(0.5, width=1, dash=[4, 4])
 
 
 class LossPlot(QWidget):
-    """Drawn again whenever `session.learning` changes, at most as often as the window polls."""
+    """Drawn again when there is something new, at most twice a second and only while it is looked at."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -34,8 +37,20 @@ class LossPlot(QWidget):
         layout.setSpacing(0)
         layout.addWidget(self.plot)
         layout.addWidget(self.log)
-        session.events.learning.connect(self._show)
+        self._wait = QTimer(self, interval=EVERY_MS, singleShot=True)
+        self._wait.timeout.connect(self._show)
+        session.events.learning.connect(self._news)
         self._show()
+
+    def _news(self) -> None:
+        if self.session.learning.state.ended:
+            self._show()
+        elif self.isVisible() and not self._wait.isActive():
+            self._wait.start()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        self._show()
+        super().showEvent(event)
 
     def _show(self) -> None:
         status = self.session.learning
@@ -62,11 +77,15 @@ class ScorePlot(InkPlot):
         )
         self.session = session
         self.curve = self.line(symbol="o", symbolSize=7)
+        self._shown: Any = None
         session.events.learning.connect(self._show)
         self._show()
 
     def _show(self) -> None:
         scores = self.session.learning.scores
+        if scores == self._shown:
+            return
+        self._shown = scores
         self.curve.setData([s.round for s in scores], [s.held_out for s in scores])
         last = max((s.round for s in scores), default=1)
         step = max(1, -(-last // 6))
@@ -87,11 +106,15 @@ class ResidualPlot(InkPlot):
         x = np.linspace(-5, 5, 201)
         self.normal = self.plot(x, np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi), pen=DASHED)
         self.setXRange(-5, 5)
+        self._shown: Any = None
         session.events.learning.connect(self._show)
         self._show()
 
     def _show(self) -> None:
         scored = [score.residuals for score in self.session.learning.scores if score.residuals]
+        if scored == self._shown:
+            return
+        self._shown = scored
         heights = scored[-1] if scored else ()
         # With a step for each bin, Qt wants one more edge than there are heights.
         self.bars.setData(np.linspace(-5, 5, len(heights) + 1) if heights else [0.0, 1.0], heights or [0.0])
