@@ -17,12 +17,19 @@ class StopRequested(Exception):  # noqa: N818 - it is a wish, not an error
 
 
 class Control(Protocol):
+    @property
+    def left_s(self) -> float | None:
+        """The seconds of work that are left; None where there is no limit."""
+        ...
+
     def check(self) -> None:
         """Return to go on, wait while paused, raise `StopRequested` to stop."""
 
 
 class NoControl:
     """Nobody asks for anything."""
+
+    left_s: float | None = None
 
     def check(self) -> None:
         return None
@@ -44,6 +51,10 @@ class FolderControl:
         self.time_limit_s = time_limit_s
         self.worked_s = 0.0
         self._last = clock()
+
+    @property
+    def left_s(self) -> float | None:
+        return None if self.time_limit_s is None else max(self.time_limit_s - self.worked_s, 0.0)
 
     def check(self) -> None:
         now = self.clock()

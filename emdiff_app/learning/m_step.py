@@ -6,6 +6,7 @@ from emdiff_app.diffusion import Batch, Trainer
 from emdiff_app.diffusion.anchors import Term
 
 from .lessons import Lessons
+from .pacing import Pace
 from .work import State, Unstable, Work, seeded
 
 __all__ = ["train"]
@@ -15,12 +16,14 @@ GENTLEST = 0.02
 """The learning rate at the end of a round, as a share of that at its start."""
 
 
-def train(work: Work, state: State, trainer: Trainer, lessons: Lessons, steps: int) -> None:
+def train(work: Work, state: State, trainer: Trainer, lessons: Lessons, begins_with: str) -> None:
     """Take the steps of this round that are not done yet. A team shares every batch."""
     recipe = work.recipe
     mine = work.team.mine(recipe.batch)
-    for step in range(state.step, steps):
+    pace = Pace.of(work, state, begins_with)
+    while (step := state.step) < (steps := pace.steps):
         work.control.check()
+        pace.look(step)
         key = (recipe.seed, state.round, step, state.halvings)
         which, trainer.generator = seeded(*key, WHICH), seeded(*key, NOISE)
         batch, term = lessons.next(which, mine)
@@ -39,6 +42,7 @@ def train(work: Work, state: State, trainer: Trainer, lessons: Lessons, steps: i
         state.step = step + 1
         work.tick("m-step", state.step, steps, loss)
         work.keep()
+    state.notes.pop("steps", None)
 
 
 def _gentle(along: float, decay: bool) -> float:

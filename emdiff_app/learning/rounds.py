@@ -4,6 +4,7 @@ A chain of small stages, each of which can go on in its middle: `State` says whe
 are all that has to be known besides.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import cached_property
@@ -22,6 +23,7 @@ from .e_step import Draw, Drawn, draw_all, drawn, restoring
 from .judging import Judgement, Sampling, is_as_good, judge
 from .lessons import Lessons
 from .m_step import train
+from .pacing import time_for_another
 from .start import anchor_of, clean_images, first_draw, first_prior, from_neighbours, start_of, trainer_for
 from .tempering import next_weight
 from .unlearnable import lost_bands, pixels_under_one, sentence
@@ -99,9 +101,11 @@ class Rounds:
         if state.round == 0:
             self._say_what_cannot_be_learned()
         if self._draws:
+            began = time.monotonic()
             state.drawn_by = fingerprint(self.prior) if self.trainer else "start"
             draw_all(self.work, state, self._draw())
             self.work.team.barrier()
+            state.notes["drawing_s"] = time.monotonic() - began
         state.stage, state.step = "m-step", 0
 
     @property
@@ -124,13 +128,13 @@ class Rounds:
     # M-step ------------------------------------------------------------------------------------
 
     def _m_step(self) -> None:
-        state, recipe = self.state, self.work.recipe
+        state = self.state
         samples = drawn(self.work, state, lambda *given: self._draw()(*given)) if self._draws else None
         if state.step == 0:
             self._begin(samples)
         assert self.trainer is not None
         if samples is not None or self.begins_with == "hidden-pixels":
-            train(self.work, state, self.trainer, self._lessons(samples), recipe.steps_in(state.round))
+            train(self.work, state, self.trainer, self._lessons(samples), self.begins_with)
         state.stage = "score"
         self.work.keep(True)
 
@@ -168,7 +172,7 @@ class Rounds:
 
     def _judge(self) -> None:
         state, work = self.state, self.work
-        result = None
+        result, began = None, time.monotonic()
         if work.team.leads:
             imaging = work.imaging_of_judged()
             result = judge(imaging, work.judged, seeded(work.recipe.seed, 99), self._sample, self._one_pass)
@@ -184,7 +188,8 @@ class Rounds:
         work.tick("score", 1, 1, None)
         if result:
             self.on_judged(result, best)
-        state.round, state.stage, state.step = self._next_round(), "e-step", 0
+        state.notes["judging_s"] = time.monotonic() - began
+        state.round, state.stage, state.step = work.team.agreed(self._next_round()), "e-step", 0
         work.keep(True)
 
     def _next_round(self) -> int:
@@ -197,6 +202,12 @@ class Rounds:
                 f"round {state.notes['best_round']} is kept."
             )
             return recipe.rounds + 1
+        if state.round < recipe.last_round and not time_for_another(self.work, state):
+            self.work.notice(
+                f"The time that was given is enough for {state.round} rounds, and they are done; allow more for a "
+                "better prior."
+            )
+            return recipe.last_round + 1
         return state.round + 1
 
     def _sample(self, imaging: Imaging, y: Tensor, generator: torch.Generator) -> Tensor:

@@ -1,0 +1,76 @@
+"""A run with a time limit ends its last round in time, rather than being cut off in the middle of it.
+
+How long a step takes is measured in the first ones of each training; it is then as long as the time allows, and the
+learning rate falls over just that length.
+"""
+
+import time
+from dataclasses import dataclass
+
+from .work import State, Work
+
+__all__ = ["Pace", "time_for_another"]
+
+AGAIN = 20
+"""After so many steps the pace is measured again."""
+JUDGING = 200
+"""Evaluations of the network for each held-out crop, where it is not known yet how long judging takes."""
+CAREFUL = 1.05
+"""Steps and draws may come to take this much longer."""
+LEAST = 0.3
+"""A round with less than this share of its steps is not begun."""
+START = {"hidden-pixels": 0.6}
+"""The share of the whole time for the start: one whose own estimate is often the best one gets the most of it."""
+OTHER_START = 0.2
+
+
+@dataclass
+class Pace:
+    """The number of steps of a training, looked at again every now and then while it runs."""
+
+    work: Work
+    state: State
+    begins_with: str
+    steps: int
+    _began: tuple[int, float] | None = None
+
+    @classmethod
+    def of(cls, work: Work, state: State, begins_with: str) -> "Pace":
+        planned = work.recipe.steps_in(state.round)
+        return cls(work, state, begins_with, int(state.notes.get("steps", planned)))
+
+    def look(self, step: int) -> None:
+        """Before step number `step` of this round."""
+        if self._began is None:
+            if step:  # the very first one sets everything up
+                self._began = step, time.monotonic()
+            return
+        if (step - self._began[0]) % AGAIN:
+            return
+        pace = (time.monotonic() - self._began[1]) / (step - self._began[0])
+        self.steps = self.work.team.agreed(self._fitting(step, pace))
+        self.state.notes.update(steps=self.steps, pace_s=pace)
+
+    def _fitting(self, step: int, pace_s: float) -> int:
+        """Of the planned steps of this round, those that there is time for."""
+        recipe, left = self.work.recipe, self.work.control.left_s
+        planned = recipe.steps_in(self.state.round)
+        if left is None:
+            return planned
+        judging = JUDGING * recipe.held_out / (3 * recipe.batch) * pace_s
+        left -= CAREFUL * float(self.state.notes.get("judging_s", judging))
+        if self.state.round == 0 and recipe.rounds:
+            share = START.get(self.begins_with, OTHER_START)
+            left -= (1 - share) * 60 * (recipe.time_limit_min or 0.0)
+        return min(planned, step + max(int(left / (CAREFUL * pace_s)), 0))
+
+
+def time_for_another(work: Work, state: State) -> bool:
+    """Whether a round like the last one, with at least some of its training, still fits."""
+    left, notes = work.control.left_s, state.notes
+    if left is None:
+        return True
+    before, after = (work.recipe.share(r) for r in (max(state.round, 1), state.round + 1))
+    drawing = float(notes.get("drawing_s", 0.0)) * after / before
+    training = LEAST * work.recipe.steps_in(state.round + 1) * float(notes.get("pace_s", 0.0))
+    return left > CAREFUL * (drawing + training + float(notes.get("judging_s", 0.0)))
