@@ -14,7 +14,10 @@ from emdiff_app.images import open_stack
 
 __all__ = ["cifar", "crops_of", "data_folder"]
 
-HELD_OUT = 0.1
+EVERY = 10
+"""One image in so many is kept unseen by training: all along the folder, whose order is often that of acquisition."""
+BINNED = 2
+"""Pixels that are averaged along each axis, for references cleaner than a camera's images."""
 
 
 def data_folder(needed: Sequence[str], named: str | None = None) -> Path:
@@ -32,16 +35,15 @@ def data_folder(needed: Sequence[str], named: str | None = None) -> Path:
 def crops_of(folder: Path, side: int, count: int, *, unseen: bool, seed: int = 0) -> NDArray[Any]:
     """Random crops `(count, 1, side, side)` of single-channel images, each image stretched to its own range.
 
-    A tenth of the images, drawn by the folder's own order, is kept unseen by training.
+    Each pixel is the mean of 2 x 2 recorded ones.
     """
     files = sorted(path for path in folder.iterdir() if path.suffix in (".tif", ".png"))
-    last = max(int(len(files) * HELD_OUT), 1)
-    chosen = files[-last:] if unseen else files[:-last]
+    chosen = [path for n, path in enumerate(files) if (n % EVERY == 0) == unseen]
     rng = np.random.default_rng(seed)
     planes = []
     for path in chosen:
         with open_stack(path) as stack:
-            plane = stack.plane(next(iter(stack.plane_indices()))).astype(np.float32)
+            plane = _binned(stack.plane(next(iter(stack.plane_indices()))).astype(np.float32))
         low, high = np.percentile(plane, [0.1, 99.9])
         if min(plane.shape) >= side and high > low:
             planes.append(np.clip((plane - low) / (high - low), 0, 1.2))
@@ -53,6 +55,13 @@ def crops_of(folder: Path, side: int, count: int, *, unseen: bool, seed: int = 0
         if crop.std() > 0.05 or rng.random() < 0.1:  # mostly where there is something to see
             crops.append(crop)
     return np.stack(crops)[:, None].astype(np.float32)
+
+
+def _binned(plane: NDArray[Any]) -> NDArray[Any]:
+    height, width = (n // BINNED for n in plane.shape)
+    cells = plane[: height * BINNED, : width * BINNED].reshape(height, BINNED, width, BINNED)
+    binned: NDArray[Any] = cells.mean((1, 3))
+    return binned
 
 
 def cifar(folder: Path, *, unseen: bool) -> NDArray[Any]:

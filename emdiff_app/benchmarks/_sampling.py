@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,13 @@ from torch import Tensor
 from emdiff_app import posterior
 from emdiff_app.diffusion import Prior
 from emdiff_app.physics import Imaging, ImagingModel
+from emdiff_app.restoring.look import look, one_look_is_enough
 
 from . import _perceptual
 from ._counting import counted
 from ._metrics import coverage, mean_psnr, mean_ssim, sliced_wasserstein
 
-__all__ = ["CAMERA", "MARGIN", "Outcome", "Problem", "measured", "problems_for"]
+__all__ = ["CAMERA", "MARGIN", "Outcome", "Problem", "looked", "measured", "problems_for"]
 
 MARGIN = 8
 """Pixels of truth beyond the border of what is recorded."""
@@ -96,10 +97,9 @@ def measured(
     """All samples of all images in one batch, timed. `options` are for the sampler, and go into its name."""
     method = posterior.get(sampler)
     options, told = dict(options or {}), posterior.Report()
-    y = problem.recorded.repeat(samples, 1, 1, 1)
-    with counted(prior) as count:
-        began = time.perf_counter()
-        x = method.sample(
+
+    def sample(y: Tensor) -> Tensor:
+        return method.sample(
             prior,
             problem.imaging,
             y,
@@ -107,13 +107,42 @@ def measured(
             generator=torch.Generator().manual_seed(7),
             report=told,
         )
+
+    name = ", ".join([sampler, *(f"{option} {value}" for option, value in options.items())])
+    made = _judged(prior, problem, name, sample, samples, weights)
+    return replace(made, chosen=told.method or sampler)
+
+
+def looked(prior: Prior, problem: Problem, weights: Path | None = None) -> Outcome | None:
+    """What a restoration does where only noise was added: the denoiser's answer to the recorded image."""
+    if not one_look_is_enough(problem.imaging, prior):
+        return None
+
+    def answer(y: Tensor) -> Tensor:
+        return look(prior, problem.imaging, y, on_step=lambda: None)[0]
+
+    return _judged(prior, problem, "one look", answer, 1, weights)
+
+
+def _judged(
+    prior: Prior,
+    problem: Problem,
+    name: str,
+    restore: Callable[[Tensor], Tensor],
+    samples: int,
+    weights: Path | None,
+) -> Outcome:
+    y = problem.recorded.repeat(samples, 1, 1, 1)
+    with counted(prior) as count:
+        began = time.perf_counter()
+        x = restore(y)
         seconds = (time.perf_counter() - began) / len(y)
     cropped, truth = problem.imaging.crop(x), problem.truth
     draws = cropped.reshape(samples, -1, *cropped.shape[1:])
     each = truth.repeat(samples, 1, 1, 1)
     return Outcome(
-        sampler=", ".join([sampler, *(f"{name} {value}" for name, value in options.items())]),
-        chosen=told.method or sampler,
+        sampler=name,
+        chosen=name,
         one=mean_psnr(cropped, each),
         one_ssim=mean_ssim(cropped, each),
         mean=mean_psnr(draws.mean(0), truth),

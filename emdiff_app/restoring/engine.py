@@ -107,7 +107,8 @@ class Engine:
         self.method, self.reason = (
             auto.choose(imaging, self.prior) if automatic else (settings.sampler, "it was asked for")
         )
-        self.steps = settings.steps or posterior.get(self.method).steps
+        enough = auto.steps_for(imaging, self.prior) if automatic else posterior.get(self.method).steps
+        self.steps = settings.steps or enough
 
     def _halved(self, side: int) -> None:
         self.notes = [
