@@ -2,6 +2,8 @@
 
 import time
 
+from emdiff_app.learning.story import duration
+
 from .jobs import JobState, LearningStatus, RestoringStatus
 
 __all__ = ["ago", "duration", "learning_line", "restoring_line"]
@@ -53,15 +55,6 @@ def restoring_line(status: RestoringStatus) -> str:
     if status.state is JobState.STOPPING:
         return "Cancelling after this step..."
     return STATES[status.state]
-
-
-def duration(low: float, high: float) -> str:
-    """A range of seconds as a person would say it."""
-    if high < 90:
-        return f"{max(int(low), 1)}-{max(int(high), 2)} s"
-    if high < 5400:
-        return f"{max(round(low / 60), 1)}-{max(round(high / 60), 2)} min"
-    return f"{low / 3600:.1f}-{high / 3600:.1f} h"
 
 
 def ago(then: float | None, now: float | None = None) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 __all__ = ["PREVIEW_ROWS", "preview_picture", "read_preview"]
 
 PREVIEW_ROWS = ("recorded", "restored", "spread")
+MORE_ROWS = ("residual",)
 LIMIT = 64 << 20
 MOST = 4
 GAP = 3
@@ -24,7 +25,8 @@ def read_preview(file: Path) -> dict[str, NDArray[Any]] | None:
             if sum(member.file_size for member in members.infolist()) > LIMIT:
                 return None
         with file.open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
-            found = {name: np.asarray(arrays[name], dtype=np.float32)[:MOST] for name in PREVIEW_ROWS}
+            names = [*PREVIEW_ROWS, *(name for name in MORE_ROWS if name in arrays.files)]
+            found = {name: np.asarray(arrays[name], dtype=np.float32)[:MOST] for name in names}
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         return None
     return found if all(a.ndim == 3 and a.size for a in found.values()) else None
@@ -34,7 +36,7 @@ def preview_picture(crops: dict[str, NDArray[Any]]) -> NDArray[np.uint8]:
     """Grey, `(rows, columns)`. What was recorded and restored share their black and white, to be compared."""
     limits = [np.nanpercentile(crop, (0.5, 99.8)) for crop in crops["recorded"]]
     top = float(np.nanpercentile(crops["spread"], 99.5))
-    side = max(SMALLEST, *(n for array in crops.values() for n in array.shape[1:]))
+    side = max(SMALLEST, *(n for name in PREVIEW_ROWS for n in crops[name].shape[1:]))
     rows = []
     for name in PREVIEW_ROWS:
         ranges = [(0.0, top)] * len(limits) if name == "spread" else limits

@@ -82,5 +82,6 @@ def duration(low: float, high: float) -> str:
     if high < 90:
         return f"{max(int(low), 1)}-{max(int(high), 2)} s"
     if high < 5400:
-        return f"{max(round(low / 60), 1)}-{max(round(high / 60), 2)} min"
+        least = max(round(low / 60), 1)
+        return f"{least}-{max(round(high / 60), least + 1)} min"
     return f"{low / 3600:.1f}-{high / 3600:.1f} h"

@@ -229,9 +229,16 @@ class Worker:
                 steps=steps,
                 loss=loss,
                 memory_bytes=memory_used(self.rounds.work.device),
-                remaining_s=self.clock.remaining_s(),
+                remaining_s=self._remaining_s(),
             )
         )
+
+    def _remaining_s(self) -> tuple[float, float] | None:
+        """By the pace so far, and no more than the time limit allows."""
+        remaining, limit = self.clock.remaining_s(), self.control.left_s
+        if remaining is None or limit is None:
+            return remaining
+        return min(remaining[0], limit), min(remaining[1], limit)
 
     def _paused(self, paused: bool) -> None:
         if self.team.leads:

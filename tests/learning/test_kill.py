@@ -31,51 +31,67 @@ def start():
     return started
 
 
-def events_so_far(run):
+def is_over(run):
+    return bool(told(run)) and told(run)[-1].kind == "finished"
+
+
+def talks(run):
+    """How much it has said."""
     try:
         return (run.path / "events.jsonl").stat().st_size
     except OSError:
         return 0
 
 
-def kill_at_random_moments(start, run, times, seed):
-    """SIGKILL `times` workers, each a moment after it has begun to talk; the number that were alive then."""
-    chance = random.Random(seed)
+def kill_until_it_is_over(start, run, most, mean_life_s, chance):
+    """SIGKILL one worker after the other, each at a random moment of its work; how many died of it."""
     killed = 0
-    for _ in range(times):
-        before, process = events_so_far(run), start(run.path)
-        while events_so_far(run) == before and process.is_alive():
+    while killed < most and not is_over(run):
+        before, process = talks(run), start(run.path)
+        while talks(run) == before and process.is_alive():
             time.sleep(0.002)
-        time.sleep(chance.expovariate(1 / 0.15))
+        time.sleep(chance.expovariate(1 / mean_life_s))
         killed += process.is_alive()
         process.kill()
         process.join()
-        if told(run) and told(run)[-1].kind == "finished":
-            break
+    if not is_over(run):
+        process = start(run.path)
+        process.join(100)
     return killed
 
 
-def compare(start, tmp_path, times, **changes):
-    torch.set_num_threads(1)
-    whole, broken = make_run(tmp_path, "whole", **changes), make_run(tmp_path, "broken", **changes)
-    assert learn(whole)
-    killed = kill_at_random_moments(start, broken, times, seed=1)
-    process = start(broken.path)
-    process.join(120)
-    assert told(broken)[-1].kind == "finished", told(broken)[-1]
-    assert not told(broken, "failed")
-    assert same_weights(whole, broken)
-    scores = {e.round: e.held_out for e in told(broken, "scored")}
-    assert scores == {e.round: e.held_out for e in told(whole, "scored")}
+@pytest.fixture
+def whole(start, tmp_path):
+    """The same run without interruption, and how long it took."""
+    run = make_run(tmp_path, "whole", save_every_s=0.02)
+    process = start(run.path)
+    process.join(100)
+    assert is_over(run), told(run)[-1]
+    return run, told(run)[-1].time - told(run)[0].time
+
+
+def compare(start, tmp_path, whole, name, most, chance):
+    usual, took = whole
+    run = make_run(tmp_path, name, save_every_s=0.02)
+    killed = kill_until_it_is_over(start, run, most, took / 5, chance)
+    assert is_over(run), told(run)[-1]
+    assert not told(run, "failed")
+    assert same_weights(usual, run)
+    assert {e.round: e.held_out for e in told(run, "scored")} == {
+        e.round: e.held_out for e in told(usual, "scored")
+    }
     return killed
 
 
-def test_a_run_killed_again_and_again_ends_like_one_that_was_not(start, tmp_path):
-    assert compare(start, tmp_path, 12, save_every_s=0.05) >= 5
+def test_a_run_killed_again_and_again_ends_like_one_that_was_not(start, tmp_path, whole):
+    chance = random.Random(1)
+    killed = [compare(start, tmp_path, whole, f"broken-{n}", 12, chance) for n in range(2)]
+    assert sum(killed) >= 4
 
 
 @pytest.mark.slow
-def test_a_run_survives_a_hundred_kills(start, tmp_path):
-    """Long enough that it is still at work when the hundredth comes."""
-    killed = compare(start, tmp_path, 100, save_every_s=0.05, rounds=4, first_steps=150, steps=150, crops=64)
-    assert killed == 100
+def test_a_hundred_kills(start, tmp_path, whole):
+    chance, killed, number = random.Random(2), 0, 0
+    while killed < 100:
+        number += 1
+        killed += compare(start, tmp_path, whole, f"broken-{number}", 100 - killed, chance)

@@ -1,9 +1,9 @@
 """The time that is left, and the time limit, on computers that sleep and whose clocks are set."""
 
 import pytest
-from tiny_runs import make_run
+from tiny_runs import make_run, told
 
-from emdiff_app.learning import Recipe
+from emdiff_app.learning import Recipe, learn
 from emdiff_app.learning.control import FolderControl, StopRequested
 from emdiff_app.learning.planning import clock_for, steps_done
 from emdiff_app.learning.timing import Clock
@@ -93,3 +93,12 @@ def seconds_until_stop(control, time):
             return seconds
         time.now += 1.0
     return None
+
+
+def test_a_time_limit_bounds_the_time_that_is_left(tmp_path):
+    run = make_run(tmp_path, steps=100_000, time_limit_min=0.02)
+    assert learn(run)
+    left = [e.remaining_s for e in told(run, "progress") if e.remaining_s]
+    assert left
+    assert all(0 <= low <= high <= 1.2 for low, high in left)
+    assert told(run)[-1].kind in ("stopped", "finished")

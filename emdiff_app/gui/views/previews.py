@@ -1,6 +1,5 @@
 """The same held-out crops after every round: recorded, restored, how uncertain that is, and what is left over."""
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,27 +13,11 @@ from superqt import QLabeledSlider
 from emdiff_app.gui.panels.section import line, named, text
 from emdiff_app.gui.session import Session
 from emdiff_app.gui.thumbnails import as_qimage, grey
+from emdiff_app.learning.pictures import read_preview
 
-__all__ = ["PreviewPictures", "Previews", "read_preview"]
+__all__ = ["PreviewPictures", "Previews"]
 
 ROWS = {"recorded": "recorded", "restored": "restored", "spread": "uncertainty", "residual": "left over"}
-NEEDED = ("recorded", "restored", "spread")
-LIMIT = 64 << 20
-MOST = 4
-
-
-def read_preview(file: Path) -> dict[str, NDArray[Any]] | None:
-    """The pictures of a preview file; None when it is not there (yet) or is no such file."""
-    try:
-        with zipfile.ZipFile(file) as members:  # by what they unpack to: a small zip can hold a huge one
-            if sum(member.file_size for member in members.infolist()) > LIMIT:
-                return None
-        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
-            names = [name for name in ROWS if name in NEEDED or name in arrays.files]
-            found = {name: np.asarray(arrays[name], dtype=np.float32)[:MOST] for name in names}
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-        return None
-    return found if all(a.ndim == 3 and a.size for a in found.values()) else None
 
 
 class PreviewPictures(QWidget):
