@@ -13,6 +13,8 @@ from pathlib import Path
 from napari.qt import get_qapp
 from qtpy.QtCore import QEventLoop, QTimer
 
+from emdiff_app.gui.panels.section import Section
+
 from .leaving import Leaving
 from .settings import SettingsFile
 from .window import MainWindow
@@ -54,19 +56,34 @@ def _walk(window: MainWindow, folder: Path, end: float) -> list[Path]:
                 raise TimeoutError(f"{what} took too long: {session.message}")
             _wait(0.1)
 
+    def only(*panels: Section) -> None:
+        """Fold all steps but these."""
+        steps = window.steps
+        for panel in (steps.images, steps.model, steps.learn, steps.restore, steps.share):
+            (panel.expand if panel in panels else panel.collapse)(animate=False)
+
+    steps = window.steps
     keep("window-open")
     session.try_example()
     until(lambda: bool(session.images and session.form.noise), "Opening the example")
-    keep("window-example")
-    session.message, session.changes = None, SHORT
+    session.estimate()
+    until(lambda: session.noise_fit is not None, "Measuring the noise")
+    session.message = None
+    steps.model.noise.fit.click()
+    steps.model.blur.look.click()
+    until(lambda: session.psf is not None, "Drawing the PSF")
+    only(steps.model)
+    keep("window-model")
+    session.changes = SHORT
+    only(steps.images, steps.learn, steps.restore)
     learn.start.click()
-    until(lambda: len(session.learning.previews) > 1 or session.learning.state.ended, "Learning")
+    until(lambda: len(session.learning.previews) > 2 or session.learning.state.ended, "Learning")
     keep("window")
     until(lambda: session.learning.state.ended, "Learning")
-    for panel in (window.steps.images, window.steps.model):
-        panel.collapse(animate=False)
-    window.steps.restore.start.click()
+    only(steps.restore, steps.share)
+    steps.restore.start.click()
     until(lambda: session.restoring.state.ended, "Restoring")
+    session.message = None
     keep("window-restored")
     return taken
 

@@ -285,3 +285,54 @@ def _tiny():
     from emdiff_app.images import stack_from_array
 
     return stack_from_array(np.zeros((8, 8), np.uint16), "YX")
+
+
+WINDOW = """
+import sys, time
+sys.path[:0] = sys.argv[3:]
+import fake_worker
+from pathlib import Path
+from conftest import FakeHost
+from emdiff_app.gui.model_form import ModelForm, Noise
+from emdiff_app.gui.session import Session
+host = FakeHost()
+session = Session(host, runs_folder=Path(sys.argv[1]))
+host.add()
+session.form = ModelForm(Noise(0, 1, 1))
+session.learning_job._command = fake_worker.command("slow")
+session.learn()
+while session.learning.saved_at is None:
+    session.poll(); time.sleep(0.01)
+print(session.learning_job._process.pid, flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_window_that_is_killed_leaves_a_run_that_goes_on_and_can_be_shown(session, host, until, tmp_path):
+    import os
+    import subprocess
+    import sys
+    from pathlib import Path
+
+    import psutil
+
+    runs = tmp_path / "killed"
+    places = [str(Path(__file__).parent), str(Path(fake_worker.__file__).parent)]
+    command = [sys.executable, "-c", WINDOW, str(runs), "-", *places]
+    window = subprocess.Popen(
+        command, stdout=subprocess.PIPE, env={**os.environ, "QT_QPA_PLATFORM": "offscreen"}
+    )
+    worker = psutil.Process(int(window.stdout.readline()))
+    window.kill()
+    window.wait()
+    window.stdout.close()
+    assert worker.is_running()
+    session.runs_folder = runs
+    session.look_for_unfinished()
+    until(lambda: session.message is not None)
+    assert offered(session) == ["Show"]
+    (offer,) = session.message.offers
+    session.open_run(*offer.given)
+    until(lambda: session.learning.state is S.RUNNING)
+    session.stop_learning()
+    until(lambda: session.learning.state is S.STOPPED)

@@ -1,0 +1,45 @@
+"""A newcomer in napari: a TIFF by our reader, the panel by the Plugins menu, then the same way. The real engine."""
+
+import napari
+import pytest
+from newcomer import Newcomer
+from npe2 import PluginManager
+
+from emdiff_app.gui.model_form import ModelForm
+from emdiff_app.physics import ImagingModel
+from emdiff_app.resources import resource_path
+
+
+@pytest.fixture
+def viewer(qtbot):
+    PluginManager.instance().discover()
+    made = napari.Viewer()
+    yield made
+    made.close()
+
+
+def entries(menu):
+    """All entries of a menu and of the menus in it."""
+    for action in menu.actions():
+        if action.menu() is not None:
+            yield from entries(action.menu())
+        else:
+            yield action
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_from_a_file_to_a_restored_layer_and_a_prior_to_share(viewer, qtbot, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    viewer.open(str(resource_path("example/recorded.tif")), plugin="emdiff")
+    menu = viewer.window.plugins_menu
+    menu.aboutToShow.emit()
+    (entry,) = (action for action in entries(menu) if "EMDiff" in action.text())
+    entry.trigger()
+    _, widget = viewer.window.add_plugin_dock_widget("emdiff", "EMDiff")
+    assert [ref.name for ref in widget.session.images] == [viewer.layers[0].name]
+    widget.session.form = ModelForm.of(ImagingModel.read(resource_path("example/model.json")))
+    newcomer = Newcomer(qtbot, widget.steps, lambda: widget.views, viewer.layers)
+    newcomer.learn_and_watch()
+    newcomer.restore()
+    newcomer.export(tmp_path / "for a colleague.emprior")
