@@ -18,12 +18,13 @@ class PriorFile:
     def lines(self) -> list[tuple[str, str]]:
         """Titles and words, in the order in which a user wants to know them."""
         card = self.card
+        size = f"{self.bytes / 1e6:.1f} MB" if self.bytes > 1e5 else f"{self.bytes / 1e3:.0f} kB"
         sizes = ", ".join(f"{axis} {size:.4g} um" for axis, size in card.pixel_size_um.items())
         images = ", ".join(card.training.images[:3]) + (" and more" if len(card.training.images) > 3 else "")
         learned = f"{images or 'images that it does not name'}; {card.training.rounds} rounds"
         kinds = [spec.kind for spec in card.model.operator]
         return [
-            ("File", f"{self.path.name}, {self.bytes / 1e6:.1f} MB"),
+            ("File", f"{self.path.name}, {size}"),
             ("Name", card.name or "none given"),
             ("Licence", card.licence or "none given: ask its author before you publish with it"),
             ("Author", card.author or "not given"),

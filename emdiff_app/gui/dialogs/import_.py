@@ -10,6 +10,7 @@ from emdiff_app.gui.prior_card import PriorFile
 __all__ = ["ImportDialog"]
 
 PICTURE = 400
+WIDTH = 480
 
 
 class ImportDialog(QDialog):
@@ -44,4 +45,4 @@ class ImportDialog(QDialog):
         named(buttons.button(kinds.Ok), "Use this prior").setText("Use this prior")
         named(buttons.button(kinds.Cancel), "Leave the prior as it was")
         layout.addWidget(buttons)
-        self.resize(460, 300)
+        self.resize(WIDTH, layout.totalHeightForWidth(WIDTH))

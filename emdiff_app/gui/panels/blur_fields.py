@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from emdiff_app.gui.host import IMAGE_KINDS
 from emdiff_app.gui.model_form import Blur
@@ -28,6 +28,8 @@ UNITS = {"um": "um", "px": "pixels"}
 
 
 class BlurFields(QWidget):
+    """Below the box `on`, which stands with those of the other operators."""
+
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.session = session
@@ -64,7 +66,7 @@ class BlurFields(QWidget):
         }
         self.column = QVBoxLayout(self)
         self.column.setContentsMargins(0, 0, 0, 0)
-        self.column.addLayout(line(self.on, self.kind, self.look))
+        self.column.addLayout(line(QLabel("Blur"), self.kind, self.look))
         self.column.addWidget(self.fields)
         self._fill(Blur())
         self.on.toggled.connect(self._typed)
@@ -131,9 +133,7 @@ class BlurFields(QWidget):
             self._fill(blur)
         self.on.setChecked(blur is not None)
         self._showing = False
-        self.kind.setVisible(blur is not None)
-        self.look.setVisible(blur is not None)
-        self.fields.setVisible(blur is not None)
+        self.setVisible(blur is not None)
         for kind, controls in self.of_kind.items():
             for control in controls:
                 self.rows.setRowVisible(control, kind == self.kind.currentData())

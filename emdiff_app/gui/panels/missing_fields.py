@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from qtpy.QtWidgets import QCheckBox, QComboBox, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QSpinBox, QVBoxLayout, QWidget
 
 from emdiff_app.gui.host import IMAGE_KINDS
 from emdiff_app.gui.model_form import Missing
@@ -48,7 +48,7 @@ class MissingFields(QWidget):
         self.chosen = chosen
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(line(self.on, self.which, self.draw))
+        layout.addLayout(line(QLabel("Missing"), self.which, self.draw))
         for widget in (chosen, self.marked, self.chance):
             layout.addWidget(widget)
         self.on.toggled.connect(self._typed)
@@ -101,7 +101,7 @@ class MissingFields(QWidget):
         self.path.setText(Path(self._kept.path).name if self._kept.path else "none chosen yet")
         self._showing = False
         kind = missing.kind if missing else ""
-        self.which.setVisible(bool(kind))
+        self.setVisible(bool(kind))
         self.draw.setVisible(kind == "layer")
         self.chosen.setVisible(kind == "file")
         self.marked.setVisible(kind in ("layer", "file"))
@@ -121,10 +121,10 @@ class LowResolutionFields(QWidget):
             QSpinBox(), "Factor of the resolution", "How many pixels became one, along Y and X."
         )
         self.factor.setRange(2, 16)
-        self.factor.setPrefix("x ")
+        self.factor.setSuffix(" times lower than that of the scene")
         self.on.toggled.connect(self._typed)
         self.factor.valueChanged.connect(self._typed)
-        self.setLayout(line(self.on, self.factor))
+        self.setLayout(line(QLabel("Resolution"), self.factor))
         self.layout().setContentsMargins(0, 0, 0, 0)
         session.events.form.connect(self._show)
         self._show()
@@ -143,4 +143,4 @@ class LowResolutionFields(QWidget):
         self.factor.setValue(factor if factor > 1 else self._kept)
         for control in (self.on, self.factor):
             control.blockSignals(False)
-        self.factor.setVisible(factor > 1)
+        self.setVisible(factor > 1)

@@ -27,7 +27,9 @@ class ModelPanel(Section):
             "Record a clean sample under this model and compare it with yours.",
         )
         self.load = button("Load model...", self._load, "Read an imaging model from a JSON file.")
-        for part in (self.noise, self.blur, self.missing, self.resolution, self.other):
+        self.body.addWidget(self.noise)
+        self.body.addLayout(line(self.blur.on, self.missing.on, self.resolution.on))
+        for part in (self.blur, self.missing, self.resolution, self.other):
             self.body.addWidget(part)
         self.body.addLayout(line(self.preview, self.load))
         session.events.form.connect(self._show)

@@ -24,7 +24,7 @@ class InkPlot(pg.PlotWidget):
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
         self.setMenuEnabled(False)
         self.hideButtons()
-        self.getAxis("bottom").setHeight(44)  # room for the words below the numbers
+        self.getPlotItem().layout.setContentsMargins(1, 1, 1, 8)  # pyqtgraph lets the words below stick out
         for side in ("left", "bottom"):
             self.getAxis(side).enableAutoSIPrefix(False)
 
