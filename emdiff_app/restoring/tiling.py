@@ -90,6 +90,8 @@ class Tiled(Prior):
         self, evaluate: Callable[[Tensor, Tensor], tuple[Tensor, ...]], x: Tensor, sigma: Tensor | float
     ) -> tuple[Tensor, ...]:
         s = as_map(sigma, x)
+        if self.neighbours and x.ndim == 4:  # a single plane is a volume of one slice
+            return tuple(made[:, :, 0] for made in self._tiled(evaluate, x[:, :, None], s[:, :, None]))
         while True:
             try:
                 return self._assembled(evaluate, x, s)

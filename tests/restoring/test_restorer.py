@@ -136,6 +136,17 @@ def test_a_prior_that_looks_at_neighbours_sees_the_whole_stack(tmp_path):
     assert changed[0] < 1e-3
 
 
+@pytest.mark.parametrize("samples", [None, 1])
+def test_a_single_plane_has_no_neighbours(tmp_path, samples):
+    path = write_small(tmp_path / "p.emprior", neighbours=1)
+    plane = squares(1, 32, 36)
+    alone = restore(stack_of(plane[0], "YX"), path, samples=samples, steps=3)
+    assert alone.mean.shape == (32, 36)
+    if samples is None:
+        one_slice = restore(stack_of(plane), path)
+        np.testing.assert_allclose(alone.mean.numpy(), one_slice.mean.numpy()[0], rtol=1e-5)
+
+
 @pytest.mark.parametrize("operator", [BLURRED.operator, [{"kind": "mask", "pattern": "lines", "step": 2}]])
 def test_a_model_for_planes_acts_on_each_slice_of_a_volume(tmp_path, operator):
     model = ImagingModel.model_validate({"operator": operator, "noise": NOISE.noise})

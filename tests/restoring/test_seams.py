@@ -129,9 +129,9 @@ def test_where_memory_runs_out_parts_become_smaller_and_it_is_said(prior, monkey
         return honest(imaging, y, *rest, **options)
 
     stack = noisy(ramp(128))
-    usual = restore(stack, prior, BLURRED, samples=2, steps=2)
+    usual = restore(stack, prior, BLURRED, samples=2, steps=8)
     monkeypatch.setattr(spectral, "draw", draw)
-    made = restore(stack, prior, BLURRED, samples=2, steps=2)
+    made = restore(stack, prior, BLURRED, samples=2, steps=8)
     assert np.abs(made.mean.numpy() - usual.mean.numpy()).mean() < 0.02 * usual.spread.numpy().mean()
     assert "Memory ran out" in made.sentences[-1]
 
