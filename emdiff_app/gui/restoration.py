@@ -13,7 +13,7 @@ from .host import ImageRef, Result
 from .jobs import Talk
 from .model_form import ModelForm
 
-__all__ = ["BatchTask", "Mode", "RestoreTask", "Restored", "Wanted"]
+__all__ = ["BatchTask", "ExamineTask", "Mode", "RestoreTask", "Restored", "Wanted"]
 
 Mode = Literal["clean", "average", "samples"]
 KINDS = {"mean": "restored", "spread": "uncertainty"}
@@ -90,6 +90,28 @@ class RestoreTask:
 
     def _result(self, stack: Stack, kind: str) -> Result:
         return Result(stack.with_(name=f"{self.image.name} {kind}"), self.image.key, kind)
+
+
+@dataclass(frozen=True, eq=False)
+class ExamineTask:
+    """Whether to believe restorations of an image: some crops of it are restored and checked from every side."""
+
+    image: ImageRef
+    prior: Path
+    form: ModelForm
+    device: str
+
+    def __call__(self) -> Restored:
+        from .torch_ahead import load_torch
+
+        load_torch()
+        from emdiff_app.restoring import known_prior
+        from emdiff_app.restoring.trust import examine
+
+        model = self.form.imaging_model() if self.form.noise else None
+        found = examine(self.image.stack, known_prior(self.prior, self.device), model)
+        verdict = found.assessment.verdict
+        return Restored(verdict.headline, tuple(f"{r.sentence} {r.action}" for r in verdict.reasons))
 
 
 @dataclass(frozen=True, eq=False)

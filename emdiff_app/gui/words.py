@@ -2,18 +2,12 @@
 
 import time
 
-from emdiff_app.learning.story import duration
+from emdiff_app.learning.story import PHASES, duration
 
 from .jobs import JobState, LearningStatus, RestoringStatus
 
 __all__ = ["ago", "duration", "learning_line", "restoring_line"]
 
-PHASES = {
-    "start": "looking at the images",
-    "e-step": "restoring crops",
-    "m-step": "learning",
-    "score": "judging",
-}
 STATES = {
     JobState.IDLE: "",
     JobState.PREPARING: "Getting ready...",

@@ -1,5 +1,6 @@
 """Restoring in a thread: progress, results, cancel, and failures of every kind."""
 
+import dataclasses
 import time
 from types import SimpleNamespace
 
@@ -169,3 +170,17 @@ def test_without_a_prior_nothing_starts(session, host):
     session.restore()
     assert session.restoring.state is S.IDLE
     assert "prior" in session.message.text
+
+
+def test_the_thorough_check_gives_a_verdict_with_its_reasons(session, host, until, tmp_path):
+    pixels = np.random.default_rng(0).normal(100, 5, (96, 96)).astype(np.float32)
+    host.add()
+    host.refs[0] = dataclasses.replace(host.refs[0], stack=stack_from_array(pixels, "YX", name="cells"))
+    session.look_at_images()
+    session.prior = _prior(tmp_path / "small.emprior")
+    session.form = ModelForm(Noise(0, 0, 5))
+    session.examine()
+    until(lambda: session.restored_words is not None or session.message is not None, 280)
+    assert session.message is None, session.message
+    assert session.restored_words.verdict[0].isupper()
+    assert session.restored_words.verdict.endswith(".")

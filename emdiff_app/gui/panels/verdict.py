@@ -26,10 +26,15 @@ class VerdictLine(QWidget):
         self.reasons = text(name="Reasons for the verdict")
         self.why = button("Why?", self._show, "What the verdict rests on.", "Why this verdict?")
         self.why.setCheckable(True)
+        self.check = button(
+            "Check thoroughly",
+            session.examine,
+            "Restores some crops again and looks at them from every side.",
+        )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.verdict)
-        layout.addLayout(line(self.why))
+        layout.addLayout(line(self.why, self.check))
         layout.addWidget(self.reasons)
         session.events.restored_words.connect(self._show)
         self._show()
