@@ -15,6 +15,9 @@ from emdiff_app import posterior
 from emdiff_app.diffusion import LearnedPrior
 from emdiff_app.diffusion.memory import is_out_of_memory
 from emdiff_app.errors import RunError
+from emdiff_app.physics import Imaging
+from emdiff_app.physics.operators.base import Identity
+from emdiff_app.physics.operators.mask import Mask
 
 from .samples import Tensors
 from .tempering import weighted
@@ -35,12 +38,10 @@ class Drawn:
     chi2: float
 
 
-def restoring(work: Work, prior: LearnedPrior, weight: float) -> Draw:
-    """Draws from the posterior under `prior`, in which the data weigh `weight`."""
-    method = posterior.get(work.recipe.sampler)
-    step: dict[str, Any] = (
-        {"zeta": weight} if method.name == "dps" else {}
-    )  # it has a step size, and no noise level
+def restoring(work: Work, prior: LearnedPrior, weight: float, exact: bool) -> Draw:
+    """Draws from the posterior under `prior`, in which the data weigh `weight`; not `exact`: quickly gathered."""
+    name, options = sampler_for(work, weight, exact)
+    method = posterior.get(name)
 
     def draw(y: Tensor, first: int, generator: torch.Generator) -> Tensor:
         return method.sample(
@@ -50,10 +51,30 @@ def restoring(work: Work, prior: LearnedPrior, weight: float) -> Draw:
             steps=work.recipe.sampler_steps,
             generator=generator,
             on_step=lambda *_: work.control.check(),
-            **step,
+            **options,
         )
 
     return draw
+
+
+def sampler_for(work: Work, weight: float, exact: bool) -> tuple[str, dict[str, Any]]:
+    """The recipe's, or the default of the imaging model; under blur a proximal one that trusts the prior more.
+
+    What a blur hides, exact samples keep as broad as the prior has it, round after round. Taking the prior to be surer
+    than it is lets what no image shows fade, and what the images do show emerges in a few rounds.
+    """
+    recipe = work.recipe
+    if recipe.sampler == "dps":  # it has a step size, and no noise level
+        return "dps", {"zeta": weight}
+    if recipe.sampler == "auto" and not exact and recipe.caution < 1 and blurs(work.imaging):
+        return "diffpir", {"share": recipe.caution}
+    return recipe.sampler, {}
+
+
+def blurs(imaging: Imaging) -> bool:
+    """Whether a recorded pixel is more than one pixel of the clean image."""
+    parts = getattr(imaging.operator, "parts", (imaging.operator,))
+    return not all(isinstance(part, Identity | Mask) for part in parts)
 
 
 def batches(work: Work, round: int) -> list[int]:

@@ -36,7 +36,7 @@ class Pace:
 
     @classmethod
     def of(cls, work: Work, state: State, begins_with: str) -> "Pace":
-        planned = work.recipe.steps_in(state.round)
+        planned = work.recipe.steps_in(state.round, begins_with)
         return cls(work, state, begins_with, int(state.notes.get("steps", planned)))
 
     def look(self, step: int) -> None:
@@ -54,7 +54,7 @@ class Pace:
     def _fitting(self, step: int, pace_s: float) -> int:
         """Of the planned steps of this round, those that there is time for."""
         recipe, left = self.work.recipe, self.work.control.left_s
-        planned = recipe.steps_in(self.state.round)
+        planned = recipe.steps_in(self.state.round, self.begins_with)
         if left is None:
             return planned
         judging = JUDGING * recipe.held_out / (3 * recipe.batch) * pace_s

@@ -84,6 +84,19 @@ class Recipe(BaseModel):
     sampler: str = Field(
         default="auto", description="What restores the crops; auto chooses by the imaging model."
     )
+    caution: float = Field(
+        default=0.3,
+        gt=0,
+        le=1,
+        description="Under blur, how unsure of itself the prior is taken to be at first, as a share of what a Gaussian "
+        "would be: below 1 a run learns faster, and detail that no image shows fades.",
+    )
+    exact_from: float = Field(
+        default=0.75,
+        ge=0,
+        le=1,
+        description="From this share of the rounds, or of the time, on the samples have the right spread.",
+    )
     sampler_steps: int = Field(default=20, ge=2, description="Steps of the sampler that restores the crops.")
     first_weight: float = Field(
         default=1.0,
@@ -99,6 +112,11 @@ class Recipe(BaseModel):
 
     batch: int = Field(default=16, ge=1, description="How many crops are learned from at once.")
     first_steps: int = Field(default=400, ge=1, description="Optimiser steps on what the run starts from.")
+    hidden_steps: int = Field(
+        default=4000,
+        ge=1,
+        description="Optimiser steps of a start from pixels predicted from their neighbours.",
+    )
     steps: int = Field(default=300, ge=1, description="Optimiser steps in each round.")
     scratch_rounds: int = Field(
         default=0, ge=0, le=10, description="Rounds at the end that train fresh weights on all crops."
@@ -149,17 +167,61 @@ class Recipe(BaseModel):
         """Those from fresh weights included."""
         return self.rounds + self.scratch_rounds
 
-    def steps_in(self, round: int) -> int:
-        """Optimiser steps of a round."""
-        if round == 0:
-            return self.clean_steps if self.clean or self.similar else self.first_steps
-        return self.steps if round <= self.rounds else self.scratch_steps
+    def steps_in(self, round: int, begins_with: str = "gaussian") -> int:
+        """Optimiser steps of a round; those of the start depend on what a run begins with."""
+        if round > self.rounds:
+            return self.scratch_steps
+        if round:
+            return self.steps
+        if begins_with == "hidden-pixels":
+            return self.hidden_steps
+        return self.clean_steps if self.clean or self.similar else self.first_steps
 
 
 PRESETS: dict[Preset, dict[str, Any]] = {
-    "quick": {"size": "tiny", "rounds": 4, "crops": 256, "crop": 48, "first_steps": 500, "steps": 400},
-    "standard": {"size": "small", "rounds": 5, "crops": 768, "crop": 64, "first_steps": 600, "steps": 500},
-    "best": {"size": "standard", "rounds": 10, "crops": 4096, "crop": 64, "first_steps": 3000, "steps": 2000},
+    "quick": {
+        "rounds": 6,
+        "crops": 384,
+        "first_share": 0.5,
+        "last_share": 0.5,
+        "tries": 3,
+        "batch": 32,
+        "first_steps": 150,
+        "hidden_steps": 900,
+        "steps": 100,
+        "sampler_steps": 16,
+        "learning_rate": 1.5e-3,
+    },
+    "standard": {
+        "rounds": 20,
+        "crops": 768,
+        "first_share": 0.25,
+        "last_share": 0.5,
+        "tries": 3,
+        "batch": 32,
+        "first_steps": 200,
+        "hidden_steps": 4000,
+        "steps": 120,
+        "sampler_steps": 16,
+        "learning_rate": 1.5e-3,
+        "patience": 8,
+    },
+    "best": {
+        "size": "standard",
+        "rounds": 24,
+        "crops": 4096,
+        "first_share": 0.25,
+        "tries": 3,
+        "held_out": 16,
+        "batch": 32,
+        "first_steps": 1000,
+        "hidden_steps": 12000,
+        "steps": 800,
+        "sampler_steps": 24,
+        "scratch_rounds": 1,
+        "scratch_steps": 6000,
+        "patience": 8,
+    },
     "emdiffusion": {
         "size": "small",
         "rounds": 8,
