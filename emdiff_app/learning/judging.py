@@ -43,6 +43,7 @@ class Judgement:
     recorded: Tensor
     restored: Tensor
     spread: Tensor
+    residual: Tensor  # whitened, of the first sample
 
 
 def judge(
@@ -78,6 +79,7 @@ def judge(
         recorded=filled,
         restored=imaging.crop(restored),
         spread=imaging.crop(x.std(0)),
+        residual=residual[0],
     )
 
 
@@ -109,10 +111,10 @@ def is_as_good(each: Sequence[float], best: Sequence[float]) -> bool:
 
 
 def write_preview(path: Path, judgement: Judgement, count: int = 4) -> None:
-    """The first channel of the first held-out crops: recorded, restored, spread, as arrays."""
+    """The first channel of the first held-out crops: recorded, restored, spread, what is left over, as arrays."""
     arrays = {
         name: getattr(judgement, name)[:count, 0].cpu().numpy().astype(np.float32)
-        for name in ("recorded", "restored", "spread")
+        for name in ("recorded", "restored", "spread", "residual")
     }
     with replacing(path, overwrite=True) as temporary, temporary.open("wb") as file:
         np.savez(file, **arrays)

@@ -39,8 +39,8 @@ class PreviewPictures(QWidget):
     def show_arrays(self, arrays: dict[str, NDArray[Any]]) -> None:
         """Recorded and restored share their black and white, so that they can be compared."""
         self.images = []
-        limits = [np.percentile(crop, (0.5, 99.8)) for crop in arrays["recorded"]]
-        top = float(np.percentile(arrays["spread"], 99.5))
+        limits = [np.nanpercentile(crop, (0.5, 99.8)) for crop in arrays["recorded"]]
+        top = float(np.nanpercentile(arrays["spread"], 99.5))
         of_noise = {"spread": (0.0, top), "residual": (-3.0, 3.0)}
         for name in arrays:
             ranges = [of_noise[name]] * len(limits) if name in of_noise else limits
