@@ -95,43 +95,6 @@ def _bm3d(task: Task) -> tuple[Callable[[], object], int]:
     return lambda: [published(plane, sigma_psd=NOISE) for plane in planes], 0
 
 
-def _careamics(task: Task) -> tuple[Callable[[], object], int]:
-    """A U-Net of about as many weights as ours, and CAREamics' own tiles."""
-    careamics, configure = (library(name, "CAREamics") for name in ("careamics", "careamics.config"))
-    from emdiff_app.diffusion import parameter_count
-
-    wanted = parameter_count(_prior(task.size))
-    planes = images(task)
-
-    def made(channels: int) -> Any:
-        config = configure.create_n2v_configuration(
-            experiment_name="bench",
-            data_type="array",
-            axes="SYX",
-            patch_size=[64, 64],
-            batch_size=4,
-            num_epochs=1,
-            model_params={"depth": 2, "num_channels_init": channels},
-        )
-        config.data_config.set_means_and_stds([float(planes.mean())], [float(planes.std())])
-        return careamics.CAREamist(config, work_dir=tempfile.mkdtemp(prefix="emdiff-bench-careamics-"))
-
-    candidates = [made(channels) for channels in (8, 12, 16, 20, 24, 32, 40, 48, 64)]
-    nearest = min(candidates, key=lambda c: abs(parameter_count(c.model) - wanted))
-
-    def predict() -> object:
-        return nearest.predict(
-            source=planes,
-            data_type="array",
-            axes="SYX",
-            tile_size=(256, 256),
-            tile_overlap=(48, 48),
-            batch_size=1,
-        )
-
-    return predict, parameter_count(nearest.model)
-
-
 def _streamed(task: Task) -> dict[str, Any]:
     from emdiff_app.images import IntensityScale, open_stack
     from emdiff_app.physics import ImagingModel
@@ -160,7 +123,6 @@ _WAYS: dict[str, Callable[[Task], tuple[Callable[[], object], int]]] = {
     "deblurred": _ours(samples=1, blurred=True),
     "richardson-lucy": _richardson_lucy,
     "bm3d": _bm3d,
-    "careamics": _careamics,
 }
 
 

@@ -55,9 +55,7 @@ def learn(
     return run.prior
 
 
-def _model(
-    model: ImagingModel | Mapping[str, Any] | str | Path | None, files: Sequence[str]
-) -> ImagingModel:
+def _model(model: ImagingModel | Mapping[str, Any] | str | Path | None, files: Sequence[str]) -> ImagingModel:
     if model is None:
         with open_stack(files[0]) as stack:
             return ImagingModel(noise=estimate_noise(stack).model)

@@ -25,7 +25,7 @@ def test_the_table_has_a_row_for_each_way_and_a_verdict(monkeypatch, tmp_path):
         return {"seconds": 2.0, "peak": 1.5e9, "weights": 5, **memory}
 
     monkeypatch.setattr(restore, "probe", probe)
-    monkeypatch.setattr(restore, "_there", lambda way: True)
+    monkeypatch.setattr(restore, "_careamics", lambda task, found: probe(task))
     monkeypatch.setattr(restore, "make_sparse_zarr", lambda path, planes: [])
     report = Report("restore", tmp_path)
     restore.run(report)
@@ -33,3 +33,19 @@ def test_the_table_has_a_row_for_each_way_and_a_verdict(monkeypatch, tmp_path):
     assert all(name in text for name in restore.WAYS.values())
     assert "1.00 times as fast; target at least 1: met" in text
     assert "| yes |" in text
+
+
+def test_a_rival_that_does_not_run_leaves_the_other_rows(monkeypatch, tmp_path):
+    def probe(task):
+        if task.way == "bm3d":
+            raise RuntimeError("bm3d failed: no such library")
+        memory = {"resident": [1, 1]} if task.way == "stream" else {}
+        return {"seconds": 2.0, "peak": 1.5e9, "weights": 5, **memory}
+
+    monkeypatch.setattr(restore, "probe", probe)
+    monkeypatch.setattr(restore, "_careamics", lambda task, found: probe(task))
+    monkeypatch.setattr(restore, "make_sparse_zarr", lambda path, planes: [])
+    report = Report("restore", tmp_path)
+    restore.run(report)
+    assert "could not be measured: bm3d failed" in report.markdown()
+    assert restore.WAYS["richardson-lucy"] in report.markdown()
