@@ -33,8 +33,9 @@ __all__ = ["Asked", "run"]
 
 SAMPLES, IMAGES, SIDE = 8, 4, 32
 SIZE, STEPS = "tiny", 3000
-ZETAS = (0.1, 0.3, 1.0)
-"""Step sizes of DPS; 1 is the published one."""
+PUBLISHED_ZETA = 1.0
+ZETAS = (0.1, 0.3, PUBLISHED_ZETA)
+"""Step sizes of DPS."""
 PARTS = ("mito", "cifar", "poster")
 POSTER = ("sdedit", "score-ald", "dps", "auto")
 PUBLISHED = {
@@ -124,7 +125,9 @@ def _tables(
             f"DPS stands here with the step size that suits it best; one sample of it: {tried} (1 is published)."
         )
         default = next(o for o in others if o.sampler == "auto")
-        compared.append(Comparison(f"{title}, {problem.name}", default, dps, SAMPLES, look))
+        compared.append(
+            Comparison(f"{title}, {problem.name}", default, dps, SAMPLES, trials[PUBLISHED_ZETA], look)
+        )
         _say(compared[-1].sentence)
     return compared
 

@@ -37,9 +37,9 @@ def steps_for(imaging: Imaging, prior: Prior | None = None) -> int:
 @register(
     "auto",
     equation="from-noise where only noise was added, else spectral",
-    cost="1 network evaluation a step; 12 steps for noise, 16 for blur, 48 for missing pixels",
+    cost="1 network evaluation a step; 12 steps for noise, 16 for blur, 80 for missing pixels",
     gradients=False,
-    steps=48,
+    steps=80,
 )
 @torch.no_grad()
 def sample(
@@ -47,7 +47,7 @@ def sample(
     imaging: Imaging,
     y: Tensor,
     *,
-    steps: int = 48,
+    steps: int = 80,
     generator: torch.Generator,
     on_step: OnStep | None = None,
     report: Report | None = None,

@@ -6,13 +6,14 @@ noise levels the errors `e = D(x + s n, s) - x` are measured in two steps:
 - how large they are beside an edge and away from it: `ln a = p + q ln g`, a straight line over the mean
   squared gradient g of the estimate around a pixel. Dark background is far surer than a bright structure,
   and samples that ignore it put noise there;
-- the power spectrum of `e / a` over `|f|`, for each independent colour.
+- the power spectrum of `e / a` over `|f|`, for each independent colour. An uneven a moves power from frequency to
+  frequency, so that spectrum is corrected until draws of C have the power of e itself.
 
 Between the levels everything is interpolated in `ln s`. Seeded, so that the same weights always give the same.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -36,6 +37,8 @@ HIGHEST = 0.75
 """Just above the longest frequency, sqrt(1/2) cycles a pixel."""
 AROUND = 5
 """The gradient is averaged over this many pixels."""
+MATCHES, REPEATS, MOST = 3, 4, 4.0
+"""The spectra are corrected so many times, by draws of so many times the images, by at most this factor."""
 MARGIN = 24
 """Images are taken to lie on a torus that is larger by this."""
 LEAST = 1e-20
@@ -82,17 +85,54 @@ def measure(prior: Prior) -> Measured:
     sd = prior.sigma_data
     logs = torch.linspace(math.log(SMALLEST * sd), math.log(LARGEST * sd), LEVELS)
     colours = _independent(_planes(x))
-    lines, power = [], []
+    errors = []
     for s in logs.exp().tolist():
         estimate = prior.denoise(x + s * noise.white(x), s)
         error = _planes((estimate - x).nan_to_num(s, s, s))
-        slope = _gradient(_planes(estimate.nan_to_num(0.0, 0.0, 0.0)))
+        errors.append(_Errors.of(error, _gradient(_planes(estimate.nan_to_num(0.0, 0.0, 0.0))), colours))
+    lines = torch.stack([e.line for e in errors])
+    power = torch.stack([e.even for e in errors])
+    made = Measured(logs, lines, power, colours)
+    rng = torch.Generator().manual_seed(1)
+    for _ in range(MATCHES):
+        factors = [
+            e.power / _drawn(made, s, e.strength, rng) for e, s in zip(errors, logs.exp(), strict=True)
+        ]
+        made = replace(made, power=made.power * torch.stack(factors).clamp(1 / MOST, MOST))
+    return Measured(*(t.cpu() for t in (logs, lines, made.power, colours)))
+
+
+@dataclass(frozen=True)
+class _Errors:
+    """The errors of one level: their strength at each pixel, and their power with and without it."""
+
+    line: Tensor
+    strength: Tensor
+    even: Tensor
+    power: Tensor
+
+    @classmethod
+    def of(cls, error: Tensor, slope: Tensor, colours: Tensor) -> "_Errors":
         line = _line(slope, error)
-        lines.append(line)
-        even = torch.einsum("cd,bchw->bdhw", colours, error / _amplitude(slope, line))
-        power.append(_power(even))
-    tables = (logs, torch.stack(lines), torch.stack(power), colours)
-    return Measured(*(t.cpu() for t in tables))
+        strength = _amplitude(slope, line)
+        return cls(
+            line, strength, _power(_turned(colours, error / strength)), _power(_turned(colours, error))
+        )
+
+
+def _drawn(made: Measured, s: Tensor, strength: Tensor, rng: torch.Generator) -> Tensor:
+    """The power of `diag(a) F^-1 c^1/2 F n`, as that of the errors is measured."""
+    spectrum, size = made.spectrum(s.reshape(1), (SIDE, SIDE))
+    count = REPEATS * len(strength)
+    white = torch.randn(count, len(made.colours), *size, generator=rng).to(strength)
+    drawn = torch.fft.irfft2(torch.fft.rfft2(white) * spectrum.to(white).sqrt(), s=size)[..., :SIDE, :SIDE]
+    uneven = strength.repeat(REPEATS, 1, 1, 1) * _turned(made.colours.T, drawn)
+    return _power(_turned(made.colours, uneven))
+
+
+def _turned(colours: Tensor, images: Tensor) -> Tensor:
+    """Channels to independent colours; back with the transposed matrix."""
+    return torch.einsum("cd,bchw->bdhw", colours, images)
 
 
 def _dreams(prior: Prior) -> tuple[Tensor, OwnNoise]:

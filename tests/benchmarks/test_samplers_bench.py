@@ -133,14 +133,17 @@ def test_the_sentences_follow_from_the_figures():
     assert "differ too little" in nearer.sentence
     unsure = Comparison("C", outcome("auto", 23.5, 25.5, 0.3, 0.2), dps, 8)
     assert "differ too little" not in unsure.sentence  # its own intervals are no better
+    better = dataclasses.replace(better, published=22.5)
     look = outcome("one look", 26.5, 26.5, math.nan, 0.01)
-    said = in_short([better, dataclasses.replace(nearer, look=look)])
+    said = in_short([better, dataclasses.replace(nearer, published=24.0, look=look)])
     assert (
-        "closer than one sample of DPS in 2 of 2 problems (+2.0 to +2.5 dB), 12 to 1000 times faster" in said
+        "closer than one sample of that DPS in 2 of 2 problems (+2.0 to +2.5 dB), 12 to 1000 times faster"
+        in said
     )
     assert "1 of 2 problems by the mean of 8 samples (-0.2 to +1.0 dB)" in said
     assert "1 of 2 problems by one sample (-0.5 to +0.5 dB)" in said
     assert "50 to 100 times faster" in said
+    assert "than one of DPS as published in 1 of 2 problems (-0.5 to +2.0 dB)" in said
 
 
 def test_one_sample_has_no_intervals(miniature):
