@@ -56,10 +56,11 @@ def rendered(run: RunFolder, story: Story) -> Any:
     from rich.text import Text
 
     parts: list[Any] = [Text(_headline(run, story), style="bold")]
-    if story.progress and story.outcome is None:
-        parts.append(ProgressBar(story.progress.steps, story.progress.step, width=60))
     facts = Table.grid(padding=(0, 2))
-    for name, value in _facts(story):
+    if story.progress and story.outcome is None:
+        bar = ProgressBar(story.progress.steps, story.progress.step, width=60)
+        facts.add_row(Text("this part", style="dim"), bar)
+    for name, value in _facts(run, story):
         facts.add_row(Text(name, style="dim"), Text(value))
     parts.append(facts)
     if story.scores:
@@ -80,7 +81,7 @@ def in_words(run: RunFolder, story: Story) -> str:
     """How the run stands, in two or three sentences."""
     words = [_headline(run, story)]
     if story.outcome is None:
-        words += [f"{name}: {value}" for name, value in _facts(story) if name != "loss"]
+        words += [f"{name}: {value}" for name, value in _facts(run, story) if name != "loss"]
     if story.best:
         words.append(f"best held-out score: {story.best.held_out:.4f} in round {story.best.round}")
     return "\n".join(words)
@@ -101,13 +102,14 @@ def _headline(run: RunFolder, story: Story) -> str:
     return f"Paused: {where}" if story.paused else f"{where[:1].upper()}{where[1:]}"
 
 
-def _facts(story: Story) -> list[tuple[str, str]]:
-    facts = [("time left", story.left or "not known yet")]
+def _facts(run: RunFolder, story: Story) -> list[tuple[str, str]]:
+    at_work = story.outcome is None and run.is_worked_on
+    facts = [("time left", story.left or "not known yet")] if at_work else []
     if story.started:
         together = f", {story.started.processes} processes" if story.started.processes > 1 else ""
         name = f" ({story.started.device_name})" if story.started.device_name else ""
         facts.append(("device", f"{story.started.device}{name}{together}"))
-    if story.memory:
+    if story.memory and at_work:
         facts.append(("memory", story.memory))
     if story.losses:
         facts.append(("loss", f"{story.losses[-1]:.4f}  {_sparkline(list(story.losses))}"))

@@ -28,18 +28,24 @@ class Inputs:
         self.known: dict[str, str] = {}
         self._stamps: dict[Path, tuple[int, int]] = {}
 
-    def begin(self) -> None:
-        """Compare with what was noted when the run began, or note it now."""
+    def recall(self) -> None:
+        """Compare with what was noted when the run began, if it has begun."""
         try:
-            self.known = json.loads(self.note.read_text(encoding="utf-8"))
+            known = json.loads(self.note.read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            self.known = {str(file): self._mark(file) for file in self.files}
-            write_bytes(self.note, json.dumps(self.known, indent=2).encode(), error=RunError)
+            return
+        self.known = known if isinstance(known, dict) else {}
         self.check()
 
+    def begin(self) -> None:
+        """Note what the images are, unless that is known."""
+        if not self.known:
+            self.known = {str(file): self._mark(file) for file in self.files}
+            write_bytes(self.note, json.dumps(self.known, indent=2).encode(), error=RunError)
+
     def check(self) -> None:
-        """Refuse to go on with other images."""
-        for file in self.files:
+        """Refuse to go on with other images; before the run has begun, any will do."""
+        for file in self.files if self.known else ():
             stamp = self._stamp(file)
             if stamp == self._stamps.get(file):
                 continue

@@ -4,6 +4,8 @@ Members meet often: at every step of the training, and wherever one waits for an
 it was the first to see the request, says so at the next meeting, so that nobody waits for it in vain.
 """
 
+import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -12,6 +14,8 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.distributed_c10d import PrefixStore, Store
+from torch.distributed.rendezvous import rendezvous
 
 from .control import StopRequested
 from .team import TeamBroken
@@ -28,8 +32,9 @@ class Members:
 
     def __init__(self) -> None:
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() and dist.is_nccl_available() else "gloo"
-        dist.init_process_group(backend, timeout=PATIENCE)
-        self.rank, self.size = dist.get_rank(), dist.get_world_size()
+        store, self.rank, self.size = next(rendezvous("env://", timeout=PATIENCE))
+        store = PrefixStore(_name_of_attempt(store, self.rank, self.size), store)
+        dist.init_process_group(backend, store=store, rank=self.rank, world_size=self.size, timeout=PATIENCE)
         self._left = False
 
     @property
@@ -79,6 +84,32 @@ class Members:
         with _others():
             dist.all_reduce(leaving, op=dist.ReduceOp.MAX)
         return bool(leaving[0])
+
+
+def _name_of_attempt(store: Store, rank: int, size: int) -> str:
+    """One name for this start of all members, which none before had: in the store lie the addresses of the dead.
+
+    Each says hello under a new name; the leader names those that it has heard, again and again, until every one of
+    them has answered to just this leader. No dead member can do that.
+    """
+    own = uuid.uuid4().hex
+    if rank > 0:
+        store.set(f"hello {rank}", own)
+        while True:
+            leader, *heard = _said(store, "heard").split() or [""]
+            if own in heard:
+                store.set(f"answer {rank}", leader)
+                return leader
+            time.sleep(0.05)
+    others = range(1, size)
+    while any(_said(store, f"answer {other}") != own for other in others):
+        store.set("heard", " ".join([own, *(_said(store, f"hello {other}") for other in others)]))
+        time.sleep(0.05)
+    return own
+
+
+def _said(store: Store, key: str) -> str:
+    return store.get(key).decode() if store.check([key]) else ""
 
 
 @contextmanager

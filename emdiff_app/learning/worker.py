@@ -61,6 +61,8 @@ class Worker:
     def work(self) -> None:
         if "OMP_NUM_THREADS" not in os.environ:  # whoever set it has a reason
             torch.set_num_threads(psutil.cpu_count(logical=False) or os.cpu_count() or 1)
+        if self.team.leads:
+            self.inputs.recall()
         self.prepared = prepare(
             self.recipe,
             self.control,

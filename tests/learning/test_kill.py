@@ -90,6 +90,7 @@ def test_a_run_killed_again_and_again_ends_like_one_that_was_not(start, tmp_path
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_hundred_kills(start, tmp_path, whole):
     chance, killed, number = random.Random(2), 0, 0
     while killed < 100:
