@@ -21,7 +21,8 @@ from .window import MainWindow
 
 __all__ = ["take_screenshots"]
 
-SHORT = {"rounds": 3, "crops": 48, "crop": 48, "first_steps": 80, "steps": 40, "sampler_steps": 10}
+SHORT = {"rounds": 2, "crops": 24, "crop": 48, "held_out": 4, "batch": 8}
+SHORT |= {"first_steps": 80, "steps": 40, "sampler_steps": 8, "gaussian_rounds": 3}
 
 
 def take_screenshots(folder: Path, limit_s: float = 1800.0) -> list[Path]:
@@ -77,7 +78,7 @@ def _walk(window: MainWindow, folder: Path, end: float) -> list[Path]:
     session.changes = SHORT
     only(steps.images, steps.learn, steps.restore)
     learn.start.click()
-    until(lambda: len(session.learning.previews) > 2 or session.learning.state.ended, "Learning")
+    until(lambda: len(session.learning.previews) > 1 or session.learning.state.ended, "Learning")
     keep("window")
     until(lambda: session.learning.state.ended, "Learning")
     only(steps.restore, steps.share)

@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari.qt import get_current_stylesheet
 from qtpy.QtCore import Qt, QTimer
@@ -11,7 +11,7 @@ from qtpy.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QMessageBox, QWidget
 
 from emdiff_app import __version__
-from emdiff_app.gui import LayersHost, Session, Steps, Views
+from emdiff_app.gui import LayersHost, Session, Steps
 from emdiff_app.gui.drops import dropped_paths
 from emdiff_app.gui.host import IMAGE_KINDS
 from emdiff_app.gui.jobs import LearningStatus
@@ -22,6 +22,9 @@ from .leaving import Leaving, ask_leaving
 from .memory import Memory
 from .menus import fill_menus
 from .settings import SettingsFile
+
+if TYPE_CHECKING:
+    from emdiff_app.gui import Views
 
 __all__ = ["MainWindow"]
 
@@ -50,7 +53,7 @@ class MainWindow(QMainWindow):
         # napari's widgets carry their icons in its style sheet; one style for all of the window.
         self.setStyleSheet(get_current_stylesheet())
         self.steps = Steps(self.session, self.memory.settings.offer_unfinished)
-        self.views = Views(self.session)
+        self.views: Views | None = None
         self.setCentralWidget(self.canvas.widget)
         self.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
         left, right, below = (
@@ -62,8 +65,9 @@ class MainWindow(QMainWindow):
             self._dock("Steps", self.steps, right),
             self._dock("Layer controls", self.canvas.layer_controls, left),
             self._dock("Layers", self.canvas.layers, left),
-            self._dock("Progress", self.views, below),
+            self._dock("Progress", QWidget(), below),
         ]
+        self.docks[-1].visibilityChanged.connect(self._progress_seen)
         self.session.events.learning.connect(self._show_progress)
         fill_menus(self)
         self.statusBar()
@@ -86,8 +90,21 @@ class MainWindow(QMainWindow):
     def _show_progress(self, new: LearningStatus, old: LearningStatus) -> None:
         """Once for each run; who closes the dock during a run is not asked again."""
         if new.run != old.run and not self.docks[-1].isVisible():
+            self._make_views()
             self.docks[-1].show()
             QTimer.singleShot(0, self.canvas.model.reset_view)  # the canvas has become smaller
+
+    def _progress_seen(self, shown: bool) -> None:
+        if shown:
+            self._make_views()
+
+    def _make_views(self) -> None:
+        """Plots are loaded when there is something to plot, so that the window opens the sooner."""
+        if self.views is None:
+            from emdiff_app.gui import Views
+
+            self.views = Views(self.session)
+            self.docks[-1].setWidget(self.views)
 
     def _show_status(self) -> None:
         status = self.canvas.model.status
