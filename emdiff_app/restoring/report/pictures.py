@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 __all__ = ["LARGEST", "grey_limits", "picture_uri", "shown"]
 
-LARGEST = 320
+LARGEST = 256
 """Pictures of more pixels a side are averaged down: the page stays small and opens fast."""
 
 

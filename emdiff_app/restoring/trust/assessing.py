@@ -30,6 +30,8 @@ HALF_SAMPLES = 3
 """So many samples of the first half make its clean estimate."""
 EDGES = 41
 SMALLEST = 16
+MOST_RECORDED = 0.95
+"""With more pixels missing the spectrum says more of what fills them than of the recording."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +96,7 @@ def assess(
     known = familiar_with(prior, _plane(imaging))
     promised = _promised(prior, imaging, y)
     filled = _filled(imaging, y, samples[0], seen, generator)
+    whole = float(seen.float().mean()) > MOST_RECORDED
     structures = find_structures(fields) if len(samples) > 1 else None
     figures = Figures(
         pixels=int(seen.sum()),
@@ -111,7 +114,9 @@ def assess(
         darkest=known.darkest(imaging.crop(mean)),
         unfamiliar=float(known.unfamiliar(fields[0]).float().mean()),
         direction=direction_of(filled) - promised.direction if promised else None,
-        spectrum=promised.compare(radial_power(filled), float(variance.mean())) if promised else None,
+        spectrum=promised.compare(radial_power(filled), float(variance.mean()))
+        if promised and whole
+        else None,
         predictions=_predictions(prior, imaging, y, seen, len(samples), sampler, steps, generator)
         if hold_out
         else None,

@@ -19,7 +19,7 @@ from .assessing import draw
 from .calibration import NOMINAL, Calibration
 from .familiar import dreams
 
-__all__ = ["calibrate", "coverage", "tarp"]
+__all__ = ["calibrate", "calibration_of", "coverage", "tarp"]
 
 PATCH = 8
 MOST = 1 << 18
@@ -47,17 +47,21 @@ def calibrate(
     y = imaging.simulate(x, generator)
     drawn = draw(prior, imaging, y, samples, sampler=sampler, steps=steps, generator=generator)
     chi2 = torch.stack([imaging.chi2(y, one) for one in drawn]).mean()
-    inside = imaging.crop(x)
     fields = torch.stack([imaging.crop(one) for one in drawn])
-    factor = _factor(fields[:, ::2], inside[::2])
+    return calibration_of(fields, imaging.crop(x), chi2=float(chi2), sampler=sampler, steps=steps)
+
+
+def calibration_of(samples: Tensor, truth: Tensor, *, chi2: float, sampler: str, steps: int) -> Calibration:
+    """From samples (K, B, C, *spatial) of images whose truth (B, C, *spatial) is known."""
+    factor = _factor(samples[:, ::2], truth[::2])
     return Calibration(
-        covered=coverage(fields, inside),
+        covered=coverage(samples, truth),
         factor=factor,
-        corrected=coverage(fields[:, 1::2], inside[1::2], factor),
-        tarp=tarp(fields, inside),
-        chi2=float(chi2),
-        images=len(x),
-        samples=samples,
+        corrected=coverage(samples[:, 1::2], truth[1::2], factor),
+        tarp=tarp(samples, truth),
+        chi2=chi2,
+        images=len(truth),
+        samples=len(samples),
         sampler=sampler,
         steps=steps,
     )

@@ -75,8 +75,8 @@ def signal_ratio(y: Tensor, variance: Tensor, seen: Tensor) -> float:
 def block_ratio(y: Tensor, seen: Tensor) -> float:
     """JPEG rounds the finest detail of 8 x 8 blocks away: the detail in blocks of one grid beside that in others.
 
-    Of the 64 places that the grid may have, the least median detail over the median of all. About 1 where
-    nobody rounded anything.
+    Of the 64 places that the grid may have, the least detail over the median of all. About 1 where nobody
+    rounded anything.
     """
     if not bool(seen.all()) or min(y.shape[-2:]) < 4 * BLOCK:
         return 1.0
@@ -89,9 +89,8 @@ def block_ratio(y: Tensor, seen: Tensor) -> float:
 
 
 def _finest(plane: NDArray[Any]) -> float:
-    """The median over the blocks of a grid of the power in the upper half of their frequencies."""
+    """The median size of the upper half of the frequencies of the blocks of a grid: 0 where most were rounded away."""
     rows, columns = (n // BLOCK for n in plane.shape)
     blocks = plane[: rows * BLOCK, : columns * BLOCK].reshape(rows, BLOCK, columns, BLOCK).swapaxes(1, 2)
-    power = dctn(blocks, axes=(2, 3), norm="ortho") ** 2
-    fine = np.add.outer(np.arange(BLOCK), np.arange(BLOCK)) >= BLOCK
-    return float(np.median(power[..., fine].mean(-1)))
+    size = np.abs(dctn(blocks, axes=(2, 3), norm="ortho"))
+    return float(np.median(size[..., np.add.outer(np.arange(BLOCK), np.arange(BLOCK)) >= BLOCK]))

@@ -110,7 +110,7 @@ def noise(f: Figures) -> Reason | None:
         )
     if chi2 <= 1.15:
         return None
-    coloured = max(abs(c) for c in f.whiteness) > 0.1
+    coloured = max(f.whiteness) > 0.1
     return _reason(
         "noise",
         _above(chi2, 1.15, 1.5),
@@ -132,7 +132,7 @@ def noise_by_light(f: Figures) -> Reason | None:
     off = max(abs(f.chi2_dark - 1), abs(f.chi2_bright - 1))
     return _reason(
         "noise by light",
-        _above(off, 0.25, 0.6),
+        _above(off, 0.4, 0.8),
         f"The noise depends on the light in another way than the imaging model says (chi2 is {f.chi2_dark:.2f} in the "
         f"dark and {f.chi2_bright:.2f} in bright parts).",
         "Check offset and gain of the camera, or estimate the noise again.",
@@ -182,7 +182,7 @@ def structure_left(f: Figures) -> Reason | None:
 def misfit(f: Figures) -> Reason | None:
     return _reason(
         "misfit",
-        _above(f.misfit, 0.01, 0.2),
+        _above(f.misfit, 0.03, 0.2),
         f"In {_percent(f.misfit)} of the image the restoration does not explain what was recorded.",
         "Look at the residual: do not use these parts.",
     )
@@ -201,7 +201,7 @@ def direction(f: Figures) -> Reason | None:
     off = abs(f.direction or 0.0)
     return _reason(
         "direction",
-        _above(off, 0.5, 1.5),
+        _above(off, 1.0, 2.0),
         "Rows and columns differ as no image of the prior does: the axes are probably in the wrong order.",
         "Check the order of the axes (--axes).",
     )
