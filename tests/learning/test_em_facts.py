@@ -66,9 +66,9 @@ def test_rounds_on_samples_keep_the_power_even_where_the_noise_is_stronger(snr: 
 @settings(max_examples=4, deadline=None)
 @given(st.sampled_from([0.3, 1.0, 2.0]), st.integers(0, 99))
 def test_rounds_on_means_lose_the_power_below_a_signal_to_noise_ratio_of_three(snr: float, seed: int) -> None:
-    imaging, y = recorded(snr, seed)
+    _, y = recorded(snr, seed)
     power = snr
-    for number in range(30):
+    for _ in range(30):
         power = float(flat(power).denoise(y, 1.0).square().mean())
     assert power < 0.3 * snr
 
