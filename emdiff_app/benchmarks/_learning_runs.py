@@ -30,27 +30,36 @@ from emdiff_app.physics import Imaging, ImagingModel, NoiseSpec, bind_noise
 from emdiff_app.priors import read_prior
 
 from ._kept import bench_folder, digest, program
+from ._network_meter import NetworkMeter
 
-__all__ = ["Estimates", "Learned", "estimates", "learned", "say"]
+__all__ = ["Estimates", "Learned", "draw", "estimates", "learned", "say"]
 
 SAMPLES = 8
-STEPS = 24
+STEPS: int | None = None
+"""Of the sampler; None: as many as it wants."""
 BATCH = 16
 
 
 @dataclass(frozen=True)
 class Learned:
-    """A run that has ended. `seconds` is its wall-clock time from the first look at the images to the last prior."""
+    """A run that has ended. `seconds` is its wall-clock time from the first look at the images to the last prior,
+    `core_seconds` what of the processor it got: less than seconds x threads where other programs ran.
+
+    Of each kind of work: `phases` are its seconds, `network` those spent in the network, `passes` its
+    forward-equivalents; the last two where a meter was there.
+    """
 
     folder: str
     seconds: float
+    core_seconds: float
     threads: int
     ended: str
     crops: int
     parameters: int
     scores: tuple[float, ...]
     phases: dict[str, float] = field(default_factory=dict)
-    e_crops: int = 0
+    network: dict[str, float] = field(default_factory=dict)
+    passes: dict[str, float] = field(default_factory=dict)
 
     @property
     def prior(self) -> Path:
@@ -59,7 +68,8 @@ class Learned:
     @property
     def words(self) -> str:
         return (
-            f"{self.seconds / 60:.1f} min on {self.threads} thread(s), {len(self.scores) - 1} rounds, "
+            f"{self.seconds / 60:.1f} min on {self.threads} thread(s), which got "
+            f"{self.core_seconds / 60:.1f} core-minutes; {len(self.scores) - 1} rounds, "
             f"{self.parameters / 1e6:.2f} M parameters"
         )
 
@@ -72,10 +82,16 @@ def learned(
     *,
     minutes: float | None,
     axes: str = "TYX",
+    meter: NetworkMeter | None = None,
 ) -> Learned:
     """Learn from these recorded images alone, or find the run that did."""
     threads = os.environ.get("OMP_NUM_THREADS", "all")
-    content = digest(images, model, {**fields, "minutes": minutes, "threads": threads}, program())
+    content = digest(
+        images,
+        model,
+        {**fields, "minutes": minutes, "threads": threads, "metered": meter is not None},
+        program(),
+    )
     folder = bench_folder() / "runs" / f"{name}-{content}"
     note = folder / "outcome.json"
     if note.is_file() and (folder / "run" / "prior.emprior").is_file():
@@ -85,13 +101,13 @@ def learned(
     folder.mkdir(parents=True)
     save_stack(stack_from_array(images, axes, name="recorded"), folder / "recorded.tif")
     recipe = Recipe(stacks=(str(folder / "recorded.tif"),), model=model, time_limit_min=minutes, **fields)
-    listener = _Listener(name)
-    began = time.monotonic()
+    listener = _Listener(name, meter)
+    began, worked = time.monotonic(), time.process_time()
     learn(RunFolder.create(folder / "run", recipe), on_event=listener)
-    seconds = time.monotonic() - began
+    seconds, worked = time.monotonic() - began, time.process_time() - worked
     if not (folder / "run" / "prior.emprior").is_file():
         raise EMDiffError(f"{name}: nothing was learned ({listener.ended}); the run is in {folder}.")
-    outcome = listener.outcome(str(folder), seconds)
+    outcome = listener.outcome(str(folder), seconds, worked)
     write_bytes(note, json.dumps(asdict(outcome)).encode())
     return outcome
 
@@ -101,12 +117,15 @@ class _Listener:
     """Adds up what a run tells: scores, and the seconds of each kind of work."""
 
     name: str
+    meter: NetworkMeter | None = None
     scores: list[float] = field(default_factory=list)
     phases: dict[str, float] = field(default_factory=dict)
-    e_steps: int = 0
+    network: dict[str, float] = field(default_factory=dict)
+    passes: dict[str, float] = field(default_factory=dict)
     started: e.Started | None = None
     ended: str = "without a word"
     _last: float = field(default_factory=time.monotonic)
+    _metered: tuple[float, float] = (0.0, 0.0)
 
     def __call__(self, event: Any) -> None:
         now = time.monotonic()
@@ -118,6 +137,7 @@ class _Listener:
                 key = event.phase if event.round else f"round 0 {event.phase}"
                 self.phases[key] = self.phases.get(key, 0.0) + now - self._last
                 self._last = now
+                self._read(key)
             case e.Scored():
                 self.scores.append(event.held_out)
                 say(
@@ -132,25 +152,38 @@ class _Listener:
             case e.Stopped():
                 self.ended = "time was up"
 
-    def outcome(self, folder: str, seconds: float) -> Learned:
+    def _read(self, key: str) -> None:
+        """What the meter has gained since the last look belongs to this kind of work."""
+        if self.meter is None:
+            return
+        present = self.meter.seconds, self.meter.passes
+        for book, new, old in zip((self.network, self.passes), present, self._metered, strict=True):
+            book[key] = book.get(key, 0.0) + new - old
+        self._metered = present
+
+    def outcome(self, folder: str, seconds: float, core_seconds: float) -> Learned:
         known = self.started
         return Learned(
             folder=folder,
             seconds=seconds,
+            core_seconds=core_seconds,
             threads=torch.get_num_threads(),
             ended=self.ended,
             crops=known.crops if known else 0,
             parameters=known.parameters if known else 0,
             scores=tuple(self.scores),
             phases=self.phases,
+            network=self.network,
+            passes=self.passes,
         )
 
 
 @dataclass(frozen=True, eq=False)
 class Estimates:
-    """Of each image, one posterior sample and the clean estimate, in recorded units."""
+    """Of each image one posterior sample, the mean of several, and the clean estimate, in recorded units."""
 
     sample: Tensor
+    of_samples: Tensor
     mean: Tensor
     way: str
     chi2: float
@@ -163,33 +196,39 @@ def estimates(
     *,
     arrays: dict[str, Tensor] | None = None,
     noises: list[NoiseSpec] | None = None,
-    samples: int = SAMPLES,
+    samples: int | None = None,
+    batch: int = BATCH,
 ) -> Estimates:
     """Restore recorded images `(B, C, Y, X)`; the prior says whether the mean of samples is its best estimate."""
     prior, card = read_prior(prior_file)
-    ones, means, fits = [], [], []
-    for start in range(0, len(y), BATCH):
-        part = slice(start, start + BATCH)
+    samples = SAMPLES if samples is None else samples
+    ones, averages, means, fits = [], [], [], []
+    for start in range(0, len(y), batch):
+        part = slice(start, start + batch)
         own = {name: value[part] for name, value in (arrays or {}).items()}
         imaging = model.bind(tuple(y.shape[2:]), scale=card.scale, arrays=own)
         if noises is not None:
             imaging = Imaging(imaging.operator, bind_noise(noises[part]).scaled(card.scale))
         scaled = card.scale.forward(y[part])
-        draws = [_draw(prior, imaging, scaled, seed) for seed in range(samples)]
+        draws = [draw(prior, imaging, scaled, seed) for seed in range(samples)]
         fits += [imaging.chi2(scaled, x) for x in draws]
         kept = torch.stack([imaging.crop(x) for x in draws])
         mean = kept.mean(0)
         if card.estimate == "one-pass":
             mean = one_pass(prior, Batch.of(imaging, scaled))[0]
         ones.append(card.scale.inverse(kept[0]))
+        averages.append(card.scale.inverse(kept.mean(0)))
         means.append(card.scale.inverse(mean))
     way = "one pass" if card.estimate == "one-pass" else f"mean of {samples} samples"
-    return Estimates(torch.cat(ones), torch.cat(means), way, float(torch.cat(fits).mean()))
+    return Estimates(
+        torch.cat(ones), torch.cat(averages), torch.cat(means), way, float(torch.cat(fits).mean())
+    )
 
 
-def _draw(prior: Any, imaging: Imaging, y: Tensor, seed: int) -> Tensor:
+def draw(prior: Any, imaging: Imaging, y: Tensor, seed: int) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
-    return posterior.get("auto").sample(prior, imaging, y, steps=STEPS, generator=generator)
+    steps = STEPS or posterior.auto.steps_for(imaging, prior)
+    return posterior.get("auto").sample(prior, imaging, y, steps=steps, generator=generator)
 
 
 def say(sentence: str) -> None:

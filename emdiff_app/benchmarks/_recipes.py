@@ -1,4 +1,4 @@
-"""The recipes of the learning benchmarks: a preset, and what is changed for the kind of images."""
+"""The recipes of the learning benchmarks: the presets that users get, for the kind of images."""
 
 from typing import Any
 
@@ -6,9 +6,6 @@ from emdiff_app.learning import PRESETS
 
 __all__ = ["DEBLUR", "DENOISE", "INPAINT"]
 
-FOREVER = 1000
-"""More rounds than there is time for: the time limit ends the run."""
-
-DEBLUR: dict[str, Any] = {**PRESETS["standard"], "rounds": FOREVER}
-DENOISE: dict[str, Any] = {**PRESETS["standard"], "rounds": FOREVER, "noise_per_image": "yes"}
-INPAINT: dict[str, Any] = {**PRESETS["standard"], "rounds": FOREVER, "crop": 32}
+DEBLUR: dict[str, Any] = PRESETS["standard"]
+DENOISE: dict[str, Any] = PRESETS["standard"]
+INPAINT: dict[str, Any] = {**PRESETS["standard"], "crop": 32}

@@ -65,11 +65,12 @@ def run(report: Report) -> None:
         DEBLUR,
     )
     report.text(
-        f"Nuclei of the data science bowl 2018, {_nuclei.SIDE} pixels on a side, blurred by a Gaussian PSF (FWHM 4.7 "
-        "pixels); light from beyond the borders is real. Noise: Gaussian of 5 % of the range, or Poisson with 50 photons at "
-        f"the peak. Learned from the corrupted images alone; scored on {SCORED} crops of other images, borders "
-        "included: mean PSNR with the range 1, mean SSIM. The settings of the classical methods were chosen on the "
-        "truth: one for all images, and, in the next column, one for each image by itself."
+        f"Nuclei of the data science bowl 2018, {_nuclei.SIDE} pixels on a side, blurred by a Gaussian PSF (FWHM "
+        f"{_nuclei.FWHM_PX} pixels); light from beyond the borders is real. Noise: Gaussian of 5 % of the range, or "
+        "Poisson with 50 photons at the peak. Learned from the corrupted images alone; scored on "
+        f"{SCORED} crops of other images, borders included: mean PSNR with the range 1, mean SSIM. The settings of the "
+        "classical methods were chosen on the truth: one for all images, and, in the next column, one for each "
+        "image by itself."
     )
     if IMAGES in plan.counts:
         for noise in plan.noises:
@@ -138,7 +139,7 @@ def classical(train: Recordings, test: Recordings) -> dict[str, Row]:
 def _classical(train: Recordings, test: Recordings) -> dict[str, Row]:
     y, x, imaging = test.recorded, test.truth, test.imaging
     made = {"recorded": _row("as recorded", y, x), "skimage": _scikit_image(test)}
-    names = {
+    names: dict[str, tuple[str, dict[str, Any]]] = {
         "richardson-lucy": ("Richardson-Lucy that knows borders", {}),
         "richardson-lucy-tv": ("the same with total variation", {}),
         "tv": ("total-variation deconvolution, no light below 0", {"dark": 0.0}),
@@ -148,7 +149,7 @@ def _classical(train: Recordings, test: Recordings) -> dict[str, Row]:
         setting = ", ".join(f"{k} {v:g}" for k, v in best.parameters.items())
         made[name] = {**_row(title, best.image, x, setting), "each": mean_psnr(best.each, x)}
     gaussian = fit_gaussian(
-        train.imaging, train.recorded[:256].split(32), torch.Generator().manual_seed(0), rounds=8
+        train.imaging, list(torch.split(train.recorded[:256], 32)), torch.Generator().manual_seed(0), rounds=8
     )
     made["gaussian"] = _row(
         "Wiener, spectrum learned from the corrupted images (Gaussian EM)",

@@ -87,7 +87,7 @@ def _learn(out: Path, model: Any, time_limit: float | None, seed: int, say: Call
         model=model,
         seed=seed,
         time_limit_min=time_limit,
-        **PRESETS["quick"],  # type: ignore[arg-type]
+        **PRESETS["quick"],
     )
     run = RunFolder.create(out / "run", recipe)
     teller = Teller()

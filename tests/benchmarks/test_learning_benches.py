@@ -7,9 +7,21 @@ import numpy as np
 import pytest
 import torch
 
-from emdiff_app.benchmarks import _kept, _learning_runs, _nuclei, _recipes, learn_deblur
+from emdiff_app.benchmarks import (
+    _clean_prior,
+    _kept,
+    _learning_runs,
+    _nuclei,
+    _recipes,
+    learn_cost,
+    learn_deblur,
+    learn_denoise,
+    learn_inpaint,
+)
+from emdiff_app.benchmarks._network_meter import metered
 from emdiff_app.benchmarks._words import Words
 from emdiff_app.cli import main
+from emdiff_app.diffusion import LearnedPrior
 from emdiff_app.errors import EMDiffError
 
 TINY = {
@@ -65,6 +77,83 @@ def test_deblurring_compares_with_every_classical_method(small, monkeypatch, sha
     again, told = page_of(capsys, *words)
     assert "found the run" in told
     assert again.splitlines()[4:] == page.splitlines()[4:]
+
+
+def test_denoising_scores_what_is_asked_for_in_one_table(small, monkeypatch, shared_data, capsys):
+    monkeypatch.setattr(learn_denoise, "DENOISE", TINY)
+    monkeypatch.setattr(learn_denoise, "TEACHING", 3)
+    monkeypatch.setattr(learn_denoise, "SCORED", 2)
+    monkeypatch.setattr(learn_denoise, "_planes", corners(learn_denoise._planes, 160))
+    few = {"blur": ("gaussian-blur", {}), "bm3d": ("bm3d", {"nonsense": 1})}
+    monkeypatch.setattr(learn_denoise, "CLASSICAL", few)
+
+    def other_library(train, test, minutes, threads):
+        assert (train.shape, minutes) == ((3, 160, 160), 2)
+        return 0.5 * test.astype(np.float32) + 7, "made up"
+
+    monkeypatch.setattr(learn_denoise, "noise2void", other_library)
+    page, _ = page_of(capsys, "learn-denoise", "2", str(shared_data))
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| ")]
+    scores = {row[0]: row[1] for row in rows}
+    assert float(scores["blur"]) > float(scores["as recorded"]) + 5
+    # Gain and offset do not count.
+    assert scores["Noise2Void (CAREamics), 2 minutes"] == scores["as recorded"]
+    # A method that cannot run leaves its row and a reason.
+    assert scores["bm3d"] == "-"
+    assert "nonsense" in page
+    assert {"EMDiff, 2 minutes, one sample", "EMDiff, 2 minutes, its estimate"} <= set(scores)
+
+
+def corners(planes, side):
+    return lambda paths: planes(paths)[:, :side, :side].copy()
+
+
+def test_inpainting_learns_from_photographs_with_masks_of_their_own(small, monkeypatch, shared_data, capsys):
+    monkeypatch.setattr(learn_inpaint, "INPAINT", {**TINY, "crop": 32})
+    monkeypatch.setattr(learn_inpaint, "COUNTS", {"cpu": 12})
+    monkeypatch.setattr(learn_inpaint, "SCORED", 3)
+    monkeypatch.setattr(learn_inpaint, "SAMPLES", 2)
+    monkeypatch.setattr(learn_inpaint, "CLEAN_STEPS", 2)
+    monkeypatch.setattr(_clean_prior.platformdirs, "user_cache_dir", lambda name: str(small))
+    page, _ = page_of(capsys, "learn-inpaint", "75%", "1min", str(shared_data))
+    assert "60 % missing" not in page
+    for title in ("biharmonic", "Gaussian prior (EM), mean", "EMDiff, one sample", "EMDiff, mean of samples"):
+        assert re.search(rf"\| {re.escape(title)} \| -?\d+\.\d\d \|", page), title
+    assert "Below the ceiling" in page
+
+
+def test_each_photograph_has_its_own_mask_and_nothing_leaks_through_it():
+    photos = torch.rand(40, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    masked = learn_inpaint.Masked.of(photos, 0.75, 1)
+    assert abs(float(masked.seen.float().mean()) - 0.25) < 0.02
+    assert not torch.equal(masked.seen[0], masked.seen[1])
+    assert torch.equal(torch.isfinite(masked.recorded), masked.seen.expand_as(photos))
+
+
+def test_the_cost_of_a_round_is_told_beside_the_published_algorithm(small, monkeypatch, shared_data, capsys):
+    monkeypatch.setattr(_nuclei, "SIDE", 32)
+    monkeypatch.setattr(learn_cost, "IMAGES", 12)
+    published = {**TINY, "sampler": "dps", "sampler_steps": 40, "anchor": "none", "start": "gaussian"}
+    monkeypatch.setattr(learn_cost, "OURS", {**TINY, "rounds": 2})
+    monkeypatch.setattr(learn_cost, "THEIRS", published)
+    page, _ = page_of(capsys, "learn-cost", str(shared_data))
+    ratio = re.search(r"EMDiffusion / ours \| (\d+) \|", page)
+    assert int(ratio[1]) > 3  # 40 steps with gradients against 2 without
+    passes = re.search(r"as published: E-step \| [\d.]+ \| (\d+) \| (\d+) \|", page)
+    assert int(passes[1]) == pytest.approx(3 * 40 * int(passes[2]), rel=0.1)
+
+
+def test_the_meter_counts_what_the_network_is_asked_for():
+    prior = LearnedPrior("tiny", 1, 1.0)
+    x = torch.zeros(3, 1, 16, 16, requires_grad=True)
+    with metered() as meter:
+        prior.denoise(x, 0.5).sum().backward()
+        with torch.no_grad():
+            prior.denoise(x, 0.5)
+    assert meter.passes == 3 * 3 + 3
+    assert meter.seconds > 0
+    prior.denoise(x, 0.5).sum().backward()
+    assert meter.passes == 12
 
 
 def test_results_are_kept_by_content(small):
