@@ -89,7 +89,8 @@ def first_prior(work: Work, samples: Tensor | None) -> LearnedPrior:
                 "The prior to start from cannot say how sure it is, which learning from hidden pixels needs; nothing "
                 "was started. Put `anchor: none` into the recipe, or use another prior."
             )
-        return found
+        found.takes_maps = found.takes_maps or anchor.maps
+        return found.requires_grad_(True)
     mean, deviation = _moments(work) if samples is None else (float(samples.mean()), float(samples.std()))
     torch.manual_seed(recipe.seed)
     prior = LearnedPrior(recipe.size, channels, deviation, mean, variance=anchor.variance)
