@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,7 +19,7 @@ from .predicting import predict_other_half
 from .recording import below_offset, block_ratio, planes_of, saturated_share, signal_ratio
 from .records import Figures, Predictions, Verdict
 from .smooth import noise_at, recorded_pixels
-from .spectra import Promised, radial_power
+from .spectra import radial_power
 from .structures import find_structures
 from .verdict import judge
 
@@ -28,7 +29,7 @@ PATCH = 8
 UNLIKELY = 5.0
 HALF_SAMPLES = 3
 """So many samples of the first half make its clean estimate."""
-EDGES = 41
+BARS, REACH = 40, 5
 SMALLEST = 16
 MOST_RECORDED = 0.95
 """With more pixels missing the spectrum says more of what fills them than of the recording."""
@@ -80,83 +81,103 @@ def assess(
 ) -> Assessment:
     """Judge `samples` (K, B, C, *domain) of the recorded images y (B, C, *field), all in the prior's units.
 
-    `sampler` and `steps` are those that made the samples; the hold-out restores half of the photons with
-    them, which costs half as much as eight samples. Crops of 64 pixels and more are best: the prior's own images, which
-    are made once for each size, stand beside them.
+    `sampler` and `steps` are those that made the samples; the hold-out restores one half of the photons with
+    them. Crops of 64 pixels and more are best: beside them stand images of the prior's own, which are made
+    once for each size.
     """
     generator = torch.Generator().manual_seed(seed)
     seen = recorded_pixels(imaging, y)
-    mean = samples.mean(0)
     residual = torch.stack([imaging.residual(y, x) for x in samples])
-    parts = [agreement(imaging, y, x) for x in samples]
-    squared = residual.square().mean(0)
-    dark, bright = _by_brightness(squared, imaging.apply(mean), seen)
-    variance = noise_at(imaging, y, seen)
-    fields = imaging.crop(samples.flatten(0, 1)).reshape(len(samples), len(y), -1, *_inside(imaging, mean))
-    known = familiar_with(prior, _plane(imaging))
-    promised = _promised(prior, imaging, y)
-    filled = _filled(imaging, y, samples[0], seen, generator)
-    whole = float(seen.float().mean()) > MOST_RECORDED
-    structures = find_structures(fields) if len(samples) > 1 else None
+    fields = torch.stack([imaging.crop(x) for x in samples])
+    several = len(samples) > 1
+    structures = find_structures(fields) if several else None
     figures = Figures(
         pixels=int(seen.sum()),
         samples=len(samples),
-        chi2=tuple(float(imaging.chi2(y, x).mean()) for x in samples),
-        whiteness=tuple(float(c) for c in torch.tensor([p.autocorrelation for p in parts]).mean(0)),
-        chi2_dark=dark,
-        chi2_bright=bright,
-        misfit=_misfit(squared, seen),
-        signal=signal_ratio(y, variance, seen),
-        saturated=saturated_share(y, seen),
-        below_offset=below_offset(imaging, y, seen),
-        blocks=block_ratio(y, seen),
-        outside=known.outside(fields),
-        darkest=known.darkest(imaging.crop(mean)),
-        unfamiliar=float(known.unfamiliar(fields[0]).float().mean()),
-        direction=direction_of(filled) - promised.direction if promised else None,
-        spectrum=promised.compare(radial_power(filled), float(variance.mean()))
-        if promised and whole
-        else None,
+        **_of_residual(imaging, y, samples, residual, seen),
+        **_of_recording(imaging, y, seen),
+        **_of_prior(prior, imaging, y, samples[0], fields, seen, generator),
         predictions=_predictions(prior, imaging, y, seen, len(samples), sampler, steps, generator)
         if hold_out
         else None,
         doubtful=structures.doubtful if structures else None,
     )
-    whitened = residual[0][seen]
-    counts = torch.histc(whitened.clamp(-5, 5), EDGES - 1, -5, 5) / max(len(whitened), 1) * (EDGES - 1) / 10
+    mean = fields.mean(0)
     return Assessment(
-        judge(figures),
-        figures,
-        y,
-        imaging.crop(mean),
-        imaging.crop(samples.std(0)) if len(samples) > 1 else torch.zeros_like(imaging.crop(mean)),
-        residual[0],
-        structures.map if structures else torch.zeros_like(imaging.crop(mean)),
-        tuple(counts.tolist()),
+        verdict=judge(figures),
+        figures=figures,
+        recorded=y,
+        restored=mean,
+        spread=fields.std(0) if several else torch.zeros_like(mean),
+        residual=residual[0],
+        doubtful=structures.map if structures else torch.zeros_like(mean),
+        histogram=_density(residual[0][seen]),
     )
 
 
-def _inside(imaging: Imaging, x: Tensor) -> tuple[int, ...]:
-    return tuple(imaging.crop(x[:1]).shape[2:])
+def _of_residual(
+    imaging: Imaging, y: Tensor, samples: Tensor, residual: Tensor, seen: Tensor
+) -> dict[str, Any]:
+    """How large and how white it is, and where."""
+    squared = residual.square().mean(0)
+    dark, bright = _by_brightness(squared, imaging.apply(samples.mean(0)), seen)
+    lags = torch.tensor([agreement(imaging, y, x).autocorrelation for x in samples]).mean(0)
+    return {
+        "chi2": tuple(float(imaging.chi2(y, x).mean()) for x in samples),
+        "whiteness": tuple(lags.tolist()),
+        "chi2_dark": dark,
+        "chi2_bright": bright,
+        "misfit": _misfit(squared, seen),
+    }
+
+
+def _of_recording(imaging: Imaging, y: Tensor, seen: Tensor) -> dict[str, Any]:
+    """What the recorded image shows by itself."""
+    return {
+        "signal": signal_ratio(y, noise_at(imaging, y, seen), seen),
+        "saturated": saturated_share(y, seen),
+        "below_offset": below_offset(imaging, y, seen),
+        "blocks": block_ratio(y, seen),
+    }
+
+
+def _of_prior(
+    prior: Prior,
+    imaging: Imaging,
+    y: Tensor,
+    x: Tensor,
+    fields: Tensor,
+    seen: Tensor,
+    generator: torch.Generator,
+) -> dict[str, Any]:
+    """The restored images beside the prior's own, and the recorded ones beside recordings of those."""
+    known = familiar_with(prior, _plane(imaging))
+    found: dict[str, Any] = {
+        "outside": known.outside(fields),
+        "darkest": known.darkest(fields.mean(0)),
+        "unfamiliar": float(known.unfamiliar(fields[0]).float().mean()),
+    }
+    if len(imaging.domain) != 2 or min(imaging.field) < SMALLEST:
+        return found
+    promised = promised_by(imaging, known_dreams(prior, _plane(imaging)).to(y))
+    # What was not recorded is filled with a recording of the sample: right where the restoration is.
+    filled = torch.where(seen, y, imaging.noise.simulate(imaging.apply(x), generator))
+    found["direction"] = direction_of(filled) - promised.direction
+    if float(seen.float().mean()) > MOST_RECORDED:
+        noise = float(noise_at(imaging, y, seen).mean())
+        found["spectrum"] = promised.compare(radial_power(filled), noise)
+    return found
+
+
+def _density(whitened: Tensor) -> tuple[float, ...]:
+    """The histogram of residuals from -5 to 5, beyond which they count as 5."""
+    counts = torch.histc(whitened.clamp(-REACH, REACH), BARS, -REACH, REACH)
+    return tuple((counts / max(len(whitened), 1) * (BARS / (2 * REACH))).tolist())
 
 
 def _plane(imaging: Imaging) -> tuple[int, int]:
     rows, columns = imaging.domain[-2:]
     return int(rows), int(columns)
-
-
-def _promised(prior: Prior, imaging: Imaging, like: Tensor) -> Promised | None:
-    """What the imaging model makes of the prior's own images; not for volumes, and not for tiny images."""
-    if len(imaging.domain) != 2 or min(imaging.field) < SMALLEST:
-        return None
-    return promised_by(imaging, known_dreams(prior, _plane(imaging)).to(like))
-
-
-def _filled(imaging: Imaging, y: Tensor, x: Tensor, seen: Tensor, generator: torch.Generator) -> Tensor:
-    """What was not recorded is filled with a recording of the sample x: right where the restoration is."""
-    if bool(seen.all()):
-        return y
-    return torch.where(seen, y, imaging.noise.simulate(imaging.apply(x), generator))
 
 
 def _predictions(

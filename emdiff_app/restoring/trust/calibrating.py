@@ -43,7 +43,7 @@ def calibrate(
     The factor is found on every other image and tested on the rest.
     """
     generator = torch.Generator().manual_seed(seed + 1)
-    x = _truth(prior, imaging, images, seed) if truth is None else truth
+    x = dreams(prior, imaging.domain, images, seed) if truth is None else truth
     y = imaging.simulate(x, generator)
     drawn = draw(prior, imaging, y, samples, sampler=sampler, steps=steps, generator=generator)
     chi2 = torch.stack([imaging.chi2(y, one) for one in drawn]).mean()
@@ -105,8 +105,3 @@ def _factor(samples: Tensor, truth: Tensor) -> float:
     degrees = len(samples) - 1
     ratios = [float(torch.quantile(off, p)) / float(stats.t.ppf(0.5 + p / 2, degrees)) for p in NOMINAL]
     return sum(ratios) / len(ratios)
-
-
-def _truth(prior: Prior, imaging: Imaging, images: int, seed: int) -> Tensor:
-    rows, columns = (int(n) for n in imaging.domain[-2:])
-    return dreams(prior, (rows, columns), images, seed)

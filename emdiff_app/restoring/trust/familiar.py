@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 from weakref import WeakKeyDictionary
@@ -90,7 +91,7 @@ class Familiar:
 
     def unfamiliar(self, images: Tensor) -> Tensor:
         """Which windows of each plane are unlike all that is known: a map of truth values, a window each."""
-        planes = planes_of(images)
+        planes = planes_of(images).to(self.windows)
         features = (_features(planes, self.sigma_data) - self.centre) / self.spread
         far = torch.cdist(features, self.windows).topk(NEAREST, largest=False).values[..., -1] > self.limit
         rows, columns = (max((n - WINDOW) // HOP + 1, 1) for n in planes.shape[-2:])
@@ -114,21 +115,32 @@ def direction_of(images: Tensor) -> float:
 
 
 @torch.no_grad()
-def dreams(prior: Prior, shape: tuple[int, int], count: int = DREAMS, seed: int = 0) -> Tensor:
-    """`count` samples of the prior as planes (count, C, Y, X); of a prior for slices, the middle ones of volumes."""
+def dreams(prior: Prior, shape: Sequence[int], count: int = DREAMS, seed: int = 0) -> Tensor:
+    """`count` samples of the prior, (count, C, *shape), planes or volumes.
+
+    Planes of a prior that looks at neighbouring slices are the middle ones of volumes.
+    """
     generator = torch.Generator().manual_seed(seed)
+    depth = _depth(prior)
+    deep = (depth, *shape) if depth > 1 and len(shape) == 2 else tuple(shape)
     if isinstance(prior, GaussianPrior):
-        return prior.on(shape).draw(count, generator)
-    depth = int(getattr(prior, "neighbours", 0))
-    deep = (2 * depth + 1,) if depth else ()
-    weights = next(prior.parameters(), torch.zeros(()))
-    like = torch.zeros(count, prior.channels, *deep, *shape, device=weights.device)
-    noise = OwnNoise(generator, count)
-    visits = levels(LARGEST * prior.sigma_data, SMALLEST * prior.sigma_data, STEPS)
-    start = prior.centre(like) + visits[0] * noise.white(like)
-    x = multistep(lambda x_t, s, _: prior.denoise(x_t, s), start, visits)
-    x = torch.where(torch.isfinite(x), x, prior.centre(like))
-    return x[:, :, depth] if depth else x
+        x = prior.on(deep).draw(count, generator)
+    else:
+        weights = next(prior.parameters(), torch.zeros(()))
+        like = torch.zeros(count, prior.channels, *deep, device=weights.device)
+        noise = OwnNoise(generator, count)
+        visits = levels(LARGEST * prior.sigma_data, SMALLEST * prior.sigma_data, STEPS)
+        start = prior.centre(like) + visits[0] * noise.white(like)
+        x = multistep(lambda x_t, s, _: prior.denoise(x_t, s), start, visits)
+        x = torch.where(torch.isfinite(x), x, prior.centre(like))
+    return x[:, :, depth // 2] if len(deep) > len(shape) else x
+
+
+def _depth(prior: Prior) -> int:
+    """How many slices the prior must have around a plane."""
+    if isinstance(prior, GaussianPrior):
+        return prior.domain[0] if len(prior.domain) == 3 else 1
+    return 2 * int(getattr(prior, "neighbours", 0)) + 1
 
 
 _dreamt: WeakKeyDictionary[Prior, dict[tuple[int, ...], Tensor]] = WeakKeyDictionary()
