@@ -45,7 +45,9 @@ def _precise(b: Tensor) -> torch.dtype:
 
 
 def _norm(v: Tensor) -> Tensor:
-    return v.flatten(1).norm(dim=1).clamp_min(torch.finfo(v.dtype).tiny)
+    """One an image, not zero; squares of small numbers would be none in single precision."""
+    size = torch.linalg.vector_norm(v.flatten(1), dim=1, dtype=_precise(v))
+    return size.to(v).clamp_min(torch.finfo(v.dtype).tiny)
 
 
 def _along(numbers: Tensor, like: Tensor) -> Tensor:

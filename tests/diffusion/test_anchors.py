@@ -163,3 +163,21 @@ def test_parts_and_turns_take_everything_along():
     torch.testing.assert_close(part.noise.gain, gains[1:3])
     torch.testing.assert_close(part.recorded, torch.rot90(y[1:3].flip(-1), 1, (-2, -1)))
     assert part.observed.equal(torch.rot90(batch.observed.flip(-1), 1, (-2, -1)))
+
+
+def test_a_noise_map_does_not_give_its_image_away():
+    """The map of another image: from its own, `s^2 = t^2 (gain x + b)`, the network would read x off."""
+    clean = torch.rand(64, 1, 8, 8, generator=generator_of(1))
+    told = []
+
+    class Listening(LearnedPrior):
+        def loss(self, x, sigma, noise):
+            told.append((x, sigma))
+            return super().loss(x, sigma, noise)
+
+    prior = Listening("tiny", 1, 0.3, 0.5, architecture=Architecture((8,), (1,), ()))
+    Denoising(camera=1.0).loss(prior, Batch(clean, noise=NoiseParameters(gain=0.1)), generator_of(2))
+    x, sigma = told[0]
+    shape = (sigma / sigma.mean((1, 2, 3), keepdim=True)).square()
+    assert float(shape.std()) > 0.3  # it is a map
+    assert abs(float(torch.corrcoef(torch.stack([x.flatten(), shape.flatten()]))[0, 1])) < 0.1

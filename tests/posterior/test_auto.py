@@ -12,6 +12,7 @@ from emdiff_app.posterior import auto
 
 CAMERA = {"kind": "poisson-gaussian", "gain": 0.1, "read_noise": 0.1}
 NOISE = {"noise": white(0.4)}
+BLURRED = {"operator": [BLUR], "noise": white(0.1)}
 
 
 def mapped_prior():
@@ -35,6 +36,31 @@ def test_what_is_picked_depends_on_what_happened_to_the_image(model, name):
     chosen, reason = auto.choose(bound(model))
     assert chosen == name
     assert len(reason) > 20
+
+
+def test_only_missing_pixels_take_many_steps():
+    few = {name: auto.steps_for(bound(model)) for name, model in {"noise": NOISE, "blur": BLURRED}.items()}
+    many = auto.steps_for(bound({"operator": [MASK], "noise": white(0.4)}))
+    assert 1 < few["noise"] < few["blur"] < many / 3
+    imaging = bound(BLURRED)
+    y = imaging.simulate(gaussian_prior().draw(1, generator_of(1)), 2)
+
+    def taken(y, steps=many):
+        told = []
+        auto.sample(
+            gaussian_prior(),
+            imaging,
+            y,
+            steps=steps,
+            generator=generator_of(3),
+            on_step=lambda step, steps, _: told.append((step, steps)),
+        )
+        return told[-1]
+
+    assert taken(y) == (few["blur"], few["blur"])
+    assert taken(y, 5) == (5, 5)
+    y[..., 3, 3] = float("nan")
+    assert taken(y) == (many, many)
 
 
 def test_camera_noise_needs_a_prior_that_knows_noise_maps():
