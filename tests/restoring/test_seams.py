@@ -6,12 +6,12 @@ from restoring_tools import BLUR, BLURRED, NOISE, gaussian_prior, small_prior, s
 
 from emdiff_app.images import open_stack
 from emdiff_app.physics import ImagingModel
-from emdiff_app.restoring import blocks, known_prior, restore
+from emdiff_app.restoring import blocks, known_prior, restore, working
 
 TILES = (32, 36, 44, 52, 60)
 EDGES = {"noise": NOISE, "blur": BLURRED}
-NEAR = {"noise": 0.01, "blur": 0.02}
-"""With blur the data step ends after twelve conjugate gradients, a little elsewhere in a block than in the whole."""
+NEAR = 0.03
+"""Correlated noise is made on a torus, whose far side differs; with blur twelve conjugate gradients end elsewhere."""
 
 
 def constant(side):
@@ -81,16 +81,16 @@ def test_blocks_agree_with_the_whole(in_blocks, model):
     )
     image = 0.5 + 0.3 * np.sin(np.arange(144) / 7)[:, None] * np.cos(np.arange(144) / 9)
     stack = stack_of(image + np.random.default_rng(0).normal(0, 0.1, image.shape), "YX")
-    options = {"samples": 2, "steps": 4, "write": ("mean", "spread", "sample")}
+    options = {"samples": 2, "steps": 6, "write": ("mean", "spread", "sample")}
     whole = restore(stack, prior, given, **options)
     in_blocks(120**2)
     parts = restore(stack, prior, given, **options)
     spread = whole.spread.numpy().mean()
     for name in ("mean", "sample"):
         difference = parts.results[name].numpy() - whole.results[name].numpy()
-        assert np.sqrt((difference**2).mean()) < NEAR[model] * spread
+        assert np.sqrt((difference**2).mean()) < NEAR * spread
     assert parts.agreement.pixels == whole.agreement.pixels
-    assert parts.chi2 == pytest.approx(whole.chi2, rel=0.01)
+    assert parts.chi2 == pytest.approx(whole.chi2, rel=0.02)
 
 
 def test_slices_of_a_volume_are_worked_on_in_parts(in_blocks):
@@ -119,20 +119,19 @@ def test_a_closed_form_and_an_image_that_wraps_around_are_never_cut(in_blocks):
 
 def test_where_memory_runs_out_parts_become_smaller_and_it_is_said(prior, monkeypatch):
     """As on a graphics card: any image of more than so many pixels does not fit."""
-    from emdiff_app.posterior import spectral
+    honest = working.Work._sampled
 
-    honest = spectral.draw
-
-    def draw(imaging, y, *rest, **options):
-        if y.numel() > 125**2:
+    def sampled(self, numbers):
+        if len(numbers) * self.cut.pixels > 125**2:
             raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
-        return honest(imaging, y, *rest, **options)
+        return honest(self, numbers)
 
     stack = noisy(ramp(128))
-    usual = restore(stack, prior, BLURRED, samples=2, steps=8)
-    monkeypatch.setattr(spectral, "draw", draw)
-    made = restore(stack, prior, BLURRED, samples=2, steps=8)
-    assert np.abs(made.mean.numpy() - usual.mean.numpy()).mean() < 0.02 * usual.spread.numpy().mean()
+    usual = restore(stack, prior, samples=2, steps=4)
+    monkeypatch.setattr(working.Work, "_sampled", sampled)
+    made = restore(stack, prior, samples=2, steps=4)
+    difference = np.abs(made.mean.numpy() - usual.mean.numpy()).mean()
+    assert difference < 0.05 * usual.spread.numpy().mean()
     assert "Memory ran out" in made.sentences[-1]
 
 
