@@ -4,7 +4,6 @@ With `--prior`, whether to trust restorations of such images by that prior at al
 """
 
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -70,7 +69,16 @@ def command(
             "check larger images."
         )
     if trust is not None and report is not None:
-        _report(report, trust, recorded, overwrite)
+        options = {
+            "model": model,
+            "prior": prior,
+            "samples": samples,
+            "seed": seed,
+            "axes": axes,
+            "pixel-size": pixel_size,
+            "channel": channel,
+        }
+        _report(report, trust, restored, recorded, options, calibrate, overwrite)
     if as_json:
         figures = {**_figures(whole), "planes": [_figures(p) for p in planes]}
         _output.emit(figures if trust is None else {**figures, "trust": _trust(trust), "report": report})
@@ -125,11 +133,23 @@ def _examined(
     return replace(found, calibration=calibrate_stack(data, known, given, samples=samples, seed=seed))
 
 
-def _report(report: Path, trust: "Examined", recorded: str, overwrite: bool) -> None:
+def _report(
+    report: Path,
+    trust: "Examined",
+    restored: str,
+    recorded: str,
+    options: dict[str, Any],
+    calibrate: bool,
+    overwrite: bool,
+) -> None:
     from emdiff_app.restoring.report import report_of
 
-    words = shlex.join(["emdiff", *sys.argv[1:]])
-    report_of(report, trust, title=Path(recorded).name, command=words, overwrite=overwrite)
+    words = ["emdiff", "check", restored, recorded]
+    for name, value in options.items():
+        words += [] if value is None else [f"--{name}", str(value)]
+    again = shlex.join([*words, *(["--calibrate"] if calibrate else [])])
+    recipe = {"restored": restored, "recorded": recorded}
+    report_of(report, trust, title=Path(recorded).name, command=again, recipe=recipe, overwrite=overwrite)
 
 
 def _trust(trust: "Examined") -> dict[str, Any]:

@@ -229,7 +229,7 @@ def _recorded(stack: Stack, model: ImagingModel, rows: slice, columns: slice) ->
     if not _masks(model):
         return None
     whole = tuple(stack.sizes[a] for a in "YX")
-    masks = model.model_copy(update={"operator": _masks(model)}).located(model.place.folder)
+    masks = model.model_copy(update={"operator": _masks(model)})
     observed = masks.bind(whole, pixel_size=stack.pixel_size).observed
     return None if observed is None else np.asarray(observed[0, 0, rows, columns].cpu().numpy(), bool)
 
@@ -243,5 +243,8 @@ def _without_masks(model: ImagingModel) -> ImagingModel:
     if not _masks(model):
         return model
     if not isinstance(model.operator[-1], MaskSpec) or len(_masks(model)) > 1:
-        raise EMDiffError("A check of models whose mask is not the last operator is not possible yet.")
+        raise EMDiffError(
+            "An imaging model whose mask is not its last operator cannot be checked with a prior yet; nothing was "
+            "checked. Check without --prior."
+        )
     return model.model_copy(update={"operator": model.operator[:-1]})
