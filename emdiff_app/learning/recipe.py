@@ -92,7 +92,7 @@ class Recipe(BaseModel):
         "would be: below 1 a run learns faster, and detail that no image shows fades.",
     )
     exact_from: float = Field(
-        default=0.75,
+        default=0.3,
         ge=0,
         le=1,
         description="From this share of the rounds, or of the time, on the samples have the right spread.",
