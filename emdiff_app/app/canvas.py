@@ -1,6 +1,5 @@
 """The image canvas: napari's, embedded by its public widget class. See docs/decisions on why this one."""
 
-import threading
 from typing import Any
 
 import numpy as np
@@ -23,14 +22,13 @@ class Canvas:
         self.layer_controls: Any = self.widget.controls
 
     def warm_up(self) -> None:
-        """Load what napari loads with its first image, in a thread, so that this image does not hold up the window."""
-        threading.Thread(target=_first_image, name="emdiff warm-up", daemon=True).start()
+        """Load what napari loads with its first image (its registry of units, for one), before there is one.
+
+        Not in a thread: that registry is not made for two at once.
+        """
+        Image(np.zeros((4, 4)), scale=(1.0, 1.0), units=("um", "um"))
 
     def close(self) -> None:
         """Let go of the layers and the graphics context."""
         self.model.layers.clear()
         self.widget.close()
-
-
-def _first_image() -> None:
-    Image(np.zeros((4, 4)), scale=(1.0, 1.0), units=("um", "um"))

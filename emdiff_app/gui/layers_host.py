@@ -75,7 +75,7 @@ class LayersHost:
             return None  # a kind of array that is no image to us, such as one of six axes
         channel = origin.channel if origin else None
         return ImageRef(
-            key=str(id(layer)),
+            key=_key(layer),
             name=layer.name,
             stack=stack,
             channel=channel,
@@ -84,10 +84,10 @@ class LayersHost:
         )
 
     def _layer(self, key: str) -> Any | None:
-        return next((layer for layer in self.viewer.layers if str(id(layer)) == key), None)
+        return next((layer for layer in self.viewer.layers if _key(layer) == key), None)
 
     def list_masks(self) -> list[MaskRef]:
-        return [MaskRef(str(id(layer)), layer.name) for layer in self.viewer.layers if is_labels(layer)]
+        return [MaskRef(_key(layer), layer.name) for layer in self.viewer.layers if is_labels(layer)]
 
     def mask(self, key: str) -> NDArray[np.bool_] | None:
         layer = self._layer(key)
@@ -107,7 +107,7 @@ class LayersHost:
             units=layer.units[-2:],
         )
         made.mode = "paint"
-        return str(id(made))
+        return _key(made)
 
     def show_stack(self, stack: Stack) -> None:
         for pixels, keywords in layers_of(stack):
@@ -144,7 +144,7 @@ class LayersHost:
         keywords["metadata"] = {KEY: Origin(result.stack, pixels, is_result=True)}
         if "contrast_limits" not in keywords:
             keywords["contrast_limits"] = (0.0, 1.0)  # nothing is there yet to find better ones
-        return str(id(self.viewer.add_image(pixels, **keywords)))
+        return _key(self.viewer.add_image(pixels, **keywords))
 
     def renew_result(self, key: str, *, whole: bool = False) -> None:
         layer = self._layer(key)
@@ -180,3 +180,8 @@ class LayersHost:
     def ask_new_file(self, title: str, suggestion: str, kinds: str) -> Path | None:
         name, _ = QFileDialog.getSaveFileName(self.parent, title, suggestion, kinds)
         return Path(name) if name else None
+
+
+def _key(layer: Any) -> str:
+    """The same for a layer and for the proxy of it that napari hands to plugins."""
+    return str(id(getattr(layer, "__wrapped__", layer)))

@@ -142,3 +142,25 @@ def test_a_napari_without_such_preferences_gets_the_defaults(monkeypatch):
     assert preference("no such name", "auto") == "auto"
     monkeypatch.setitem(sys.modules, "napari.settings", None)
     assert preference("device", "auto") == "auto"
+
+
+def test_results_and_masks_are_found_again_through_the_proxy_that_plugins_get(viewer):
+    from emdiff_app.gui import Result
+    from emdiff_app.images import stack_from_array
+
+    viewer.add_image(np.ones((8, 8)), name="recorded")
+    _, widget = viewer.window.add_plugin_dock_widget("emdiff", "EMDiff")
+    host = widget.session.host
+    (recorded,) = host.list_images()
+    pixels = np.zeros((8, 8), np.float32)
+    key = host.add_result(Result(stack_from_array(pixels, "YX", name="restored"), recorded.key, "restored"))
+    pixels[:] = 7
+    host.renew_result(key, whole=True)
+    assert isinstance(viewer.layers["restored"].data, np.ndarray)
+    assert (viewer.layers["restored"].data == 7).all()
+    mask = host.new_mask(recorded.key)
+    assert [ref.key for ref in host.list_masks()] == [mask]
+    viewer.layers["missing pixels"].data[2, 3] = 1
+    assert np.argwhere(host.mask(mask)).tolist() == [[2, 3]]
+    host.remove_result(key)
+    assert [layer.name for layer in viewer.layers] == ["recorded", "missing pixels"]
