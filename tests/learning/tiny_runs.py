@@ -17,6 +17,7 @@ TINY = {
     "held_out": 1,
     "batch": 2,
     "first_steps": 8,
+    "hidden_steps": 8,
     "steps": 8,
     "sampler_steps": 2,
     "gaussian_rounds": 2,
