@@ -34,7 +34,7 @@ from ._network_meter import NetworkMeter
 
 __all__ = ["Estimates", "Learned", "draw", "estimates", "learned", "say"]
 
-SAMPLES = 8
+SAMPLES = 16
 STEPS: int | None = None
 """Of the sampler; None: as many as it wants."""
 BATCH = 16

@@ -54,7 +54,7 @@ def run(report: Report) -> None:
         [row for name, one in runs.items() for row in _rows(name, one)],
     )
     faster = _per_crop(theirs, THEIRS) / _per_crop(ours, OURS)
-    share = 1 - sum(ours.network.values()) / sum(ours.phases.values())
+    share = 1 - _sum(ours.network) / _sum(ours.phases)
     better = ours.scores[-1] > theirs.scores[-1]
     report.table(
         ["", "measured", "target", "met"],
@@ -72,7 +72,7 @@ def run(report: Report) -> None:
                 _met(better),
             ),
             (
-                "share of our time not spent in the network",
+                "share of our E-steps and M-steps not spent in the network",
                 f"{100 * share:.0f} %",
                 "< 15 %",
                 _met(share < OUTSIDE),
@@ -128,6 +128,11 @@ def _per_crop(one: Learned, fields: dict[str, Any]) -> float:
     """Seconds of the E-step for a crop."""
     rounds = max(len(one.scores) - 1, 1)
     return one.phases["e-step"] / rounds / (one.crops * _share(fields))
+
+
+def _sum(book: dict[str, float]) -> float:
+    """Over the E-steps and M-steps of the rounds after the start."""
+    return book["e-step"] + book["m-step"]
 
 
 def _met(met: bool) -> str:

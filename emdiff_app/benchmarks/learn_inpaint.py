@@ -159,7 +159,7 @@ def _ours(train: Masked, test: Masked, share: int, minutes: float) -> list[Row]:
     model = ImagingModel.model_validate(MODEL)
     fields = {**INPAINT, "crops": len(train.truth)}
     run = learned(f"inpaint-{share}", recorded, model, fields, minutes=minutes, axes="TYXS")
-    made = estimates(run.prior, model, test.recorded, arrays={"mask": test.seen}, samples=SAMPLES)
+    made = estimates(run.prior, model, test.recorded, arrays={"mask": test.seen})
     return [
         _row("EMDiff, one sample", made.sample, test.truth, run.words),
         _row("EMDiff, mean of samples", made.of_samples, test.truth, f"chi2 {made.chi2:.2f}"),
