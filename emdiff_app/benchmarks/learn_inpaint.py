@@ -32,7 +32,7 @@ SIGMA = 0.01
 COUNTS = {"cpu": 1000, "gpu": 4500}
 MINUTES = {"cpu": 30.0, "gpu": 25.0}
 SCORED = 64
-SAMPLES = 8
+SAMPLES = 16
 CLEAN_STEPS = 3000
 MISSING = (60, 75)
 PARTS = ("classical", "ceiling", "ours")
@@ -159,7 +159,7 @@ def _ours(train: Masked, test: Masked, share: int, minutes: float) -> list[Row]:
     model = ImagingModel.model_validate(MODEL)
     fields = {**INPAINT, "crops": len(train.truth)}
     run = learned(f"inpaint-{share}", recorded, model, fields, minutes=minutes, axes="TYXS")
-    made = estimates(run.prior, model, test.recorded, arrays={"mask": test.seen})
+    made = estimates(run.prior, model, test.recorded, arrays={"mask": test.seen}, samples=SAMPLES)
     return [
         _row("EMDiff, one sample", made.sample, test.truth, run.words),
         _row("EMDiff, mean of samples", made.of_samples, test.truth, f"chi2 {made.chi2:.2f}"),
