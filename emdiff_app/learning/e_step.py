@@ -38,9 +38,9 @@ class Drawn:
     chi2: float
 
 
-def restoring(work: Work, prior: LearnedPrior, weight: float, exact: bool) -> Draw:
-    """Draws from the posterior under `prior`, in which the data weigh `weight`; not `exact`: quickly gathered."""
-    name, options = sampler_for(work, weight, exact)
+def restoring(work: Work, prior: LearnedPrior, weight: float, round: int) -> Draw:
+    """Draws of a round from the posterior under `prior`, in which the data weigh `weight`."""
+    name, options = sampler_for(work, weight, round)
     method = posterior.get(name)
 
     def draw(y: Tensor, first: int, generator: torch.Generator) -> Tensor:
@@ -57,16 +57,18 @@ def restoring(work: Work, prior: LearnedPrior, weight: float, exact: bool) -> Dr
     return draw
 
 
-def sampler_for(work: Work, weight: float, exact: bool) -> tuple[str, dict[str, Any]]:
-    """The recipe's, or the default of the imaging model; under blur a proximal one that trusts the prior more.
+def sampler_for(work: Work, weight: float, round: int) -> tuple[str, dict[str, Any]]:
+    """The recipe's, or the default of the imaging model; under blur at first a proximal one that trusts the prior more.
 
     What a blur hides, exact samples keep as broad as the prior has it, round after round. Taking the prior to be surer
-    than it is lets what no image shows fade, and what the images do show emerges in a few rounds.
+    than it is lets what no image shows fade, and what the images do show emerges in a few rounds; for longer it would
+    only lose spread.
     """
     recipe = work.recipe
     if recipe.sampler == "dps":  # it has a step size, and no noise level
         return "dps", {"zeta": weight}
-    if recipe.sampler == "auto" and not exact and recipe.caution < 1 and blurs(work.imaging):
+    cautious = round <= recipe.cautious_rounds and recipe.caution < 1
+    if recipe.sampler == "auto" and cautious and blurs(work.imaging):
         return "diffpir", {"share": recipe.caution}
     return recipe.sampler, {}
 

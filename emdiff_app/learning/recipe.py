@@ -91,11 +91,8 @@ class Recipe(BaseModel):
         description="Under blur, how unsure of itself the prior is taken to be at first, as a share of what a Gaussian "
         "would be: below 1 a run learns faster, and detail that no image shows fades.",
     )
-    exact_from: float = Field(
-        default=0.3,
-        ge=0,
-        le=1,
-        description="From this share of the rounds, or of the time, on the samples have the right spread.",
+    cautious_rounds: int = Field(
+        default=2, ge=0, description="For so many rounds; then the samples have the right spread."
     )
     sampler_steps: int = Field(default=20, ge=2, description="Steps of the sampler that restores the crops.")
     first_weight: float = Field(
@@ -195,13 +192,13 @@ PRESETS: dict[Preset, dict[str, Any]] = {
     "standard": {
         "rounds": 20,
         "crops": 768,
-        "first_share": 0.25,
+        "first_share": 0.33,
         "last_share": 0.5,
         "tries": 3,
         "batch": 32,
         "first_steps": 200,
         "hidden_steps": 4000,
-        "steps": 120,
+        "steps": 150,
         "sampler_steps": 16,
         "learning_rate": 1.5e-3,
         "patience": 8,

@@ -102,7 +102,6 @@ class Rounds:
             self._say_what_cannot_be_learned()
         if self._draws:
             began = time.monotonic()
-            state.notes["exact"] = self.work.team.agreed(self._late)
             state.drawn_by = fingerprint(self.prior) if self.trainer else "start"
             draw_all(self.work, state, self._draw())
             self.work.team.barrier()
@@ -119,16 +118,7 @@ class Rounds:
             return first_draw(self.work)
         if self.state.round == 1 and self.begins_with == "hidden-pixels":
             return from_neighbours(self.work, self.prior)
-        return restoring(self.work, self.prior, self._weight, bool(self.state.notes.get("exact")))
-
-    @property
-    def _late(self) -> bool:
-        """Whether it is time for samples with the right spread."""
-        recipe, left = self.work.recipe, self.work.control.left_s
-        along = self.state.round / recipe.rounds
-        if left is not None and recipe.time_limit_min:
-            along = max(along, 1 - left / (60 * recipe.time_limit_min))
-        return along > recipe.exact_from
+        return restoring(self.work, self.prior, self._weight, self.state.round)
 
     @property
     def _weight(self) -> float:
