@@ -9,11 +9,11 @@ from .work import E_BATCH, State
 __all__ = ["clock_for", "steps_done"]
 
 
-def clock_for(recipe: Recipe, processes: int) -> Clock:
+def clock_for(recipe: Recipe, processes: int, begins_with: str = "gaussian") -> Clock:
     """A clock for the whole run; weights are in evaluations of the network."""
     planned: Counter[str] = Counter()
     for number in range(recipe.last_round + 1):
-        planned += _round(recipe, number, processes)
+        planned += _round(recipe, number, processes, begins_with)
     weight: dict[str, float] = {
         "start": 10,
         "e-step": E_BATCH * recipe.sampler_steps,
@@ -23,24 +23,24 @@ def clock_for(recipe: Recipe, processes: int) -> Clock:
     return Clock(planned=dict(planned), weight=weight)
 
 
-def steps_done(recipe: Recipe, state: State, processes: int) -> dict[str, int]:
+def steps_done(recipe: Recipe, state: State, processes: int, begins_with: str = "gaussian") -> dict[str, int]:
     """What of it lies behind a run that goes on from `state`."""
     done: Counter[str] = Counter()
     for number in range(state.round):
-        done += _round(recipe, number, processes)
+        done += _round(recipe, number, processes, begins_with)
     if state.stage != "e-step":
-        here = _round(recipe, state.round, processes)
+        here = _round(recipe, state.round, processes, begins_with)
         done += Counter({"start": here["start"], "e-step": here["e-step"], "m-step": state.step})
     return dict(done)
 
 
-def _round(recipe: Recipe, number: int, processes: int) -> Counter[str]:
+def _round(recipe: Recipe, number: int, processes: int, begins_with: str) -> Counter[str]:
     crops = round(recipe.crops * recipe.share(number))
     return Counter(
         {
             "start": 0 if number else recipe.gaussian_rounds,
             "e-step": -(-crops // (E_BATCH * processes)),
-            "m-step": recipe.steps_in(number),
+            "m-step": recipe.steps_in(number, begins_with),
             "score": 1,
         }
     )

@@ -99,7 +99,9 @@ class Worker:
         parameters = parameter_count(LearnedPrior(self.recipe.size, channels, 1.0))
         if self.team.leads:
             check_space(self.run.path, space_needed(parameters, len(work.crops) * channels * area))
-        for phase, count in steps_done(self.recipe, state, self.team.size).items():
+        plan = self.team.size, self.rounds.begins_with
+        self.clock = clock_for(self.recipe, *plan)
+        for phase, count in steps_done(self.recipe, state, *plan).items():
             self.clock.already(phase, count)
         self.tell(
             events.Started(
