@@ -18,14 +18,15 @@ MB = 1 << 20
 
 
 def settle():
-    for _ in range(3):
+    for _ in range(2):
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
         QApplication.processEvents()
-        gc.collect()
 
 
 def counted():
+    gc.collect()
     settle()
+    gc.collect()
     process = psutil.Process()
     return {
         "widgets": len(QApplication.allWidgets()),
@@ -36,6 +37,7 @@ def counted():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_two_hundred_docks_leave_nothing_behind(qapp, host, tmp_path):
     host.add()
 
@@ -60,6 +62,7 @@ def test_two_hundred_docks_leave_nothing_behind(qapp, host, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_fifty_runs_leave_nothing_behind(session, host, until):
     host.add()
     session.form = ModelForm(Noise(0, 1, 1))
