@@ -94,6 +94,9 @@ def run(report: Report) -> None:
     if "cifar" in asked.parts:
         compared += _tables(report, "CIFAR-10", _cifar(asked.data), _cifar_images(asked.data), asked.weights)
     if compared:
+        said = {name: getattr(compared[0].default, name) for name in ("lpips", "fid")}
+        unmeasured = [f"{name.upper()} {why}." for name, why in said.items() if isinstance(why, str)]
+        report.parts.insert(first + 1, " ".join(unmeasured) or "LPIPS is of single samples.")
         report.parts.insert(first, "\n- ".join([in_short(compared) + "\n", *(c.sentence for c in compared)]))
     if "poster" in asked.parts:
         _poster(report, asked.data)
@@ -163,9 +166,6 @@ def _table(report: Report, made: Sequence[Outcome], slow: float) -> None:
         )
     headers = [*words, *(name.upper() for name in perceptual), "chi2", "covered", "cost", "s"]
     report.table([*headers, "times faster than dps"], rows)
-    for name in ("lpips", "fid"):
-        if isinstance(said := getattr(made[0], name), str):
-            report.text(f"{name.upper()} {said}.")
 
 
 def _poster(report: Report, data: Path) -> None:
