@@ -132,7 +132,9 @@ def _ours(
 
 def classical(train: Recordings, test: Recordings) -> dict[str, Row]:
     """What needs no prior, and the two linear ones: kept by the images they were scored on."""
-    content = digest(train.recorded, test.recorded, test.truth, test.model, program("physics", "baselines"))
+    content = digest(
+        train.recorded, test.recorded, test.truth, test.model, program("physics", "diffusion", "baselines")
+    )
     return kept("deblur-classical", content, lambda: _classical(train, test))
 
 

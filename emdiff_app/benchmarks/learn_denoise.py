@@ -149,10 +149,9 @@ def gaussian(fields: Fields) -> GaussianPrior:
 
 def _kept(fields: Fields, title: str, make: Callable[[], tuple[Tensor, str]]) -> Row:
     """A row, made or found."""
+    source = program(*(("diffusion",) if title.startswith("Wiener") else ()), "physics", "baselines")
     settings = [repr(CLASSICAL.get(title)), [noise.model_dump() for noise in fields.noises]]
-    content = digest(
-        fields.noisy, fields.clean, fields.teaching, title, settings, program("physics", "baselines")
-    )
+    content = digest(fields.noisy, fields.clean, fields.teaching, title, settings, source)
 
     def compute() -> Row:
         try:
