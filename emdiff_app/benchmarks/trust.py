@@ -29,7 +29,7 @@ FOLDERS = {"mito": "live_mito_u16", "nuclei": "dsb2018_nuclei"}
 LEARNED_SIDE, LEARNED_FROM, SIZE, STEPS = 32, 2000, "tiny", 3000
 """The priors are those of `emdiff bench samplers`, so that one training serves both."""
 CROPS, SAMPLES, SAMPLER_STEPS = 4, 4, 20
-SEED = 11
+SEED = 12
 """The limits of the rules were set on the images of seed 5; these are others."""
 LEAST = 22
 
@@ -51,7 +51,7 @@ def run(report: Report) -> None:
         f"**The verdict is right in {right} of {len(found)} cases** (asked for: {LEAST}). A verdict is right where a "
         "restoration without a fault is called trustworthy, and one with a planted fault is not. Two tiny priors, "
         f"of clean mitochondria and nuclei; {CROPS} unseen crops of {SIDE} pixels a case, {SAMPLES} samples of each, "
-        f"seed {seed}. The limits of the rules were set on other crops. "
+        f"seed {seed}. The limits of the rules were set on other crops (seed 5). "
         f"{(time.perf_counter() - began) / len(found):.0f} s a case."
     )
     report.table(
@@ -63,6 +63,7 @@ def run(report: Report) -> None:
             "reasons, the gravest first",
             "chi2",
             "neighbours",
+            "sharpness",
             "unfamiliar",
         ],
         [_row(case, one) for case, one in found],
