@@ -167,7 +167,8 @@ class LayersHost:
             self.viewer.layers.remove(layer)
 
     def say(self, message: Message) -> None:
-        self.viewer.status = message.text
+        first, _, _ = message.text.partition(". ")  # there is one line; the panel shows all of it
+        self.viewer.status = f"{first.rstrip('.')}."
 
     def ask_files(self, title: str, kinds: str) -> list[Path]:
         names, _ = QFileDialog.getOpenFileNames(self.parent, title, "", kinds)

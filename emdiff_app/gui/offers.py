@@ -9,7 +9,7 @@ from .jobs import LearningStatus
 __all__ = ["about_failure", "about_notice", "about_verdict"]
 
 MEMORY = ("out of memory", "memory ran out", "ran out of memory")
-MORE_CLEAN = "lean or sharper images"
+MORE_CLEAN = ("lean or sharper images", "cannot be learned from them")
 
 
 def about_failure(status: LearningStatus) -> tuple[Offer, ...]:
@@ -37,7 +37,8 @@ def _less_memory(status: LearningStatus) -> tuple[Offer, ...]:
 
 
 def about_notice(text: str) -> tuple[Offer, ...]:
-    return (Offer("Add clean images...", "add_clean"),) if MORE_CLEAN in text else ()
+    lost = any(words in text for words in MORE_CLEAN)
+    return (Offer("Add clean images...", "add_clean"),) if lost else ()
 
 
 def about_verdict(text: str) -> tuple[Offer, ...]:

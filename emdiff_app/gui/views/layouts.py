@@ -54,7 +54,6 @@ class TabbedViews(QTabWidget):
 
 def _tabs(name: str, pages: dict[str, QWidget]) -> QTabWidget:
     tabs = named(QTabWidget(), name)
-    tabs.setDocumentMode(True)
     for title, page in pages.items():
         tabs.addTab(page, title)
     return tabs

@@ -98,7 +98,7 @@ class ResidualPlot(InkPlot):
     def __init__(self, session: Session) -> None:
         super().__init__(
             "Left over",
-            "standard deviations of the noise",
+            "in units of the noise",
             tip="Where the bars follow the dashed curve, all is well.",
         )
         self.session = session
