@@ -147,13 +147,13 @@ def _pictures(pictures: Sequence[Picture]) -> str:
 
 def _tile(name: str, picture: NDArray[np.float64], limits: tuple[float, float], words: str) -> str:
     return (
-        f'<figure><img src="{picture_uri(picture, limits)}" alt="{name}">'
+        f'<figure class="shot"><img src="{picture_uri(picture, limits)}" alt="{name}">'
         f"<figcaption>{name}<br><small>{words}</small></figcaption></figure>"
     )
 
 
 def _range(limits: tuple[float, float]) -> str:
-    return f"{limits[0]:.4g} to {limits[1]:.4g}"
+    return f"{limits[0]:.3g} to {limits[1]:.3g}"
 
 
 def _plots(histogram: Sequence[float], calibration: Calibration | None) -> str:
@@ -198,6 +198,8 @@ def _recipe(facts: Facts) -> str:
         for name, words in facts.recipe.items()
     )
     table = f"<table><tbody>{rows}</tbody></table>" if rows else ""
-    command = f"<p>To repeat it:</p><pre>{escape(facts.command)}</pre>" if facts.command else ""
+    command = ""
+    if facts.command:
+        command = f'<div class="again"><p>To repeat it:</p><pre>{escape(facts.command)}</pre></div>'
     made = f"EMDiff {__version__}, Python {platform.python_version()}, {datetime.now(UTC).date().isoformat()}"
     return f"<section><h2>What was done</h2>{table}{command}<p><small>{escape(made)}</small></p></section>"
