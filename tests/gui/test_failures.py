@@ -24,6 +24,7 @@ def learn(session, host):
     """Start learning with a fake worker of some mode."""
     host.add()
     session.form = ModelForm(Noise(0, 1, 1))
+    session.changes = {"batch": 16}
 
     def start(mode):
         session.learning_job._command = fake_worker.command(mode)
