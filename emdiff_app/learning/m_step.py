@@ -1,7 +1,5 @@
 """The M-step: train the prior on what the E-step has drawn and on the recorded pixels, from the same weights."""
 
-import math
-
 from emdiff_app.diffusion import Batch, Trainer
 from emdiff_app.diffusion.anchors import Term
 
@@ -46,8 +44,8 @@ def train(work: Work, state: State, trainer: Trainer, lessons: Lessons, begins_w
 
 
 def _gentle(along: float, decay: bool) -> float:
-    """Half a cosine from 1 down to nearly 0: what is left of the noise of single batches is averaged out."""
-    return GENTLEST + (1 - GENTLEST) * (1 + math.cos(math.pi * along)) / 2 if decay else 1.0
+    """One for half of the round, then down to nearly 0: what is left of the noise of single batches averages out."""
+    return max(GENTLEST, min(1.0, 2 * (1 - along))) if decay else 1.0
 
 
 def _prepare(work: Work, trainer: Trainer, batch: Batch, term: Term) -> None:

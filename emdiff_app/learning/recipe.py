@@ -187,7 +187,8 @@ PRESETS: dict[Preset, dict[str, Any]] = {
         "hidden_steps": 900,
         "steps": 100,
         "sampler_steps": 16,
-        "learning_rate": 1.5e-3,
+        "cautious_rounds": 4,
+        "learning_rate": 2e-3,
     },
     "standard": {
         "rounds": 20,
@@ -200,7 +201,7 @@ PRESETS: dict[Preset, dict[str, Any]] = {
         "hidden_steps": 4000,
         "steps": 150,
         "sampler_steps": 16,
-        "learning_rate": 1.5e-3,
+        "learning_rate": 2e-3,
         "patience": 8,
     },
     "best": {

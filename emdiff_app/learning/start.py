@@ -39,6 +39,8 @@ __all__ = [
 
 ENOUGH = 256
 """So many crops decide about the Gaussian."""
+WARM_UP = 15
+"""Steps until the learning rate is reached: rounds are short."""
 
 
 def anchor_of(work: Work) -> Anchor:
@@ -104,6 +106,7 @@ def trainer_for(work: Work, prior: LearnedPrior) -> Trainer:
     return Trainer(
         prior.to(work.device, memory_format=torch.channels_last),
         learning_rate=recipe.learning_rate,
+        warm_up=WARM_UP,
         memory=recipe.memory,
         turns=turns,
         precision=recipe.precision,
