@@ -25,7 +25,7 @@ SHORT = {"rounds": 2, "crops": 24, "crop": 48, "held_out": 4, "batch": 8}
 SHORT |= {"first_steps": 80, "steps": 40, "sampler_steps": 8, "gaussian_rounds": 3}
 
 
-def take_screenshots(folder: Path, limit_s: float = 1800.0) -> list[Path]:
+def take_screenshots(folder: Path, limit_s: float = 3600.0) -> list[Path]:
     """Go a newcomer's way and keep a picture of each station."""
     get_qapp()
     folder.mkdir(parents=True, exist_ok=True)
