@@ -78,8 +78,8 @@ def brightness(f: Figures) -> Reason | None:
         "brightness",
         _above(f.darkest, 0.7, 2.0),
         f"Even the darkest parts are brighter than the prior knows (by {f.darkest:.1f} standard deviations of its "
-        "images): probably a camera offset was forgotten.",
-        "Give the camera's offset in the imaging model, and restore again.",
+        "images): probably a camera offset was forgotten, or the grey levels have another scale.",
+        "Give the camera's offset in the imaging model, or match the intensities to the image (--intensities image).",
     )
 
 
