@@ -10,7 +10,7 @@ from hypothesis import settings
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
-# A slow machine is no failure. On CI the examples are the same every time: a new one is found at a desk, not by a newcomer.
+# A slow machine is no failure. On CI the examples are always the same: a new one is found at a desk, not by a newcomer.
 settings.register_profile("desk", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "desk")
