@@ -85,15 +85,18 @@ def test_started_too_low_is_far_slower_than_started_too_high() -> None:
 
 
 def test_a_frequency_that_the_optics_do_not_pass_stays_where_it_started() -> None:
-    """A blur with zeros: what is there after many rounds is the start, nothing else."""
+    """A blur with zeros, images of power one: what passes gets there from far off, what does not never moves."""
     blur = {"kind": "blur", "psf": {"kind": "box", "size_px": 5}, "boundary": "periodic"}
     model = ImagingModel.model_validate({"operator": [blur], "noise": {"kind": "gaussian", "sigma": 0.1}})
     imaging = model.bind((SIDE, SIDE))
     y = imaging.simulate(flat(1.0).draw(64, torch.Generator().manual_seed(0)), 1)
-    few, many = (
-        fit_gaussian(imaging, [y], torch.Generator().manual_seed(2), rounds=n, margin=0.0).spectrum
-        for n in (1, 12)
+    start, end = (
+        fit_gaussian(imaging, [y], torch.Generator().manual_seed(2), rounds=n, margin=0.0).spectrum[0]
+        for n in (0, 12)
     )
     lost, passed = (0, SIDE // 5), (0, 1)
-    assert float(many[0][lost]) == pytest.approx(float(few[0][lost]), rel=0.5)
-    assert float(many[0][passed]) != pytest.approx(float(few[0][passed]), rel=0.2)
+    assert float(start[passed]) > 4
+    assert float(start[lost]) < 0.2
+    assert float(end[passed]) == pytest.approx(1.0, rel=0.3)
+    # Each round draws anew, so it wanders about its start, and not towards the truth.
+    assert 0.4 < float(end[lost] / start[lost]) < 2.5
