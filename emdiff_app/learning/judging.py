@@ -67,7 +67,8 @@ def judge(
     ways = {"samples": mean} | ({"one-pass": one_pass} if one_pass else {})
     scores = _predicted(imaging, filled, generator, list(ways.values()))
     best = max(range(len(scores)), key=lambda k: float(scores[k].mean()))
-    counts, _ = np.histogram(residual[:, seen].cpu().numpy(), BINS, density=True)
+    counts, _ = np.histogram(residual[:, seen].cpu().numpy(), BINS)
+    density = counts / (max(counts.sum(), 1) * np.diff(BINS))  # 0 where all lie outside, as they may at first
     estimate = list(ways)[best]
     restored = x.mean(0) if estimate == "samples" or one_pass is None else one_pass(imaging, y, generator)
     return Judgement(
@@ -75,7 +76,7 @@ def judge(
         each=tuple(float(s) for s in scores[best]),
         estimate=estimate,
         chi2=float(residual[:, seen].square().mean()),
-        residuals=tuple(float(c) for c in counts),
+        residuals=tuple(float(c) for c in density),
         recorded=filled,
         restored=imaging.crop(restored),
         spread=imaging.crop(x.std(0)),
