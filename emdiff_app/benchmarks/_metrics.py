@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import stats
 from torch import Tensor
 
 from emdiff_app.images.score import psnr, ssim
 
-__all__ = ["coverage", "mean_psnr", "mean_ssim", "sliced_wasserstein"]
+__all__ = ["mean_psnr", "mean_ssim", "sliced_wasserstein"]
 
 PATCH = 7
 
@@ -34,16 +33,6 @@ def mean_ssim(made: Tensor, truth: Tensor, span: float = 1.0) -> float:
             [ssim(a, b, data_range=span) for m, t in _pairs(made, truth) for a, b in zip(m, t, strict=True)]
         )
     )
-
-
-def coverage(samples: Tensor, truth: Tensor, share: float = 0.9) -> float:
-    """How often the truth lies in the interval that should hold it with probability `share`.
-
-    With K samples of a Gaussian, `(x - mean) / (sd sqrt(1 + 1/K))` follows Student's t with K - 1 degrees.
-    """
-    count = len(samples)
-    reach = stats.t.ppf(0.5 + share / 2, count - 1) * (1 + 1 / count) ** 0.5
-    return float(((truth - samples.mean(0)).abs() <= reach * samples.std(0)).float().mean())
 
 
 def sliced_wasserstein(made: Tensor, truth: Tensor, directions: int = 128, seed: int = 0) -> float:

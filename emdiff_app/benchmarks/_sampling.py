@@ -15,10 +15,11 @@ from emdiff_app import posterior
 from emdiff_app.diffusion import Prior
 from emdiff_app.physics import Imaging, ImagingModel
 from emdiff_app.restoring.look import look, one_look_is_enough
+from emdiff_app.restoring.trust import coverage
 
 from . import _perceptual
 from ._counting import counted
-from ._metrics import coverage, mean_psnr, mean_ssim, sliced_wasserstein
+from ._metrics import mean_psnr, mean_ssim, sliced_wasserstein
 
 __all__ = ["CAMERA", "MARGIN", "Outcome", "Problem", "looked", "measured", "problems_for"]
 
@@ -149,7 +150,7 @@ def _judged(
         mean_ssim=mean_ssim(draws.mean(0), truth),
         patches=sliced_wasserstein(draws[0], truth),
         chi2=float(problem.imaging.chi2(y, x).mean()),
-        covered=coverage(draws, truth) if samples > 1 else float("nan"),
+        covered=coverage(draws, truth)[-1] if samples > 1 else float("nan"),
         evaluations=count.evaluations,
         gradients=count.gradients,
         seconds=seconds,

@@ -96,7 +96,7 @@ class GaussianPrior(Prior):
         Each solve ends when it is off by `tolerance` posterior standard deviations. The prior's own domain
         may be larger, so that opposite borders of the image are no neighbours; `whole` keeps what lies beyond.
         """
-        seen = torch.isfinite(y) if imaging.observed is None else torch.isfinite(y) & imaging.observed
+        seen = imaging.seen(y)
         variance = recorded_variance(imaging.noise, y, seen)
         prior = self if self._holds(imaging.domain) else self.on(imaging.domain)
         view = Observation.of(imaging, variance, seen, prior.domain)

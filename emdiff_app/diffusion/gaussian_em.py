@@ -68,7 +68,7 @@ def _start(pairs: Sequence[tuple[Imaging, Tensor]], margin: float) -> GaussianPr
     domain = pairs[0][0].domain
     total = square = count = pairs[0][1].new_zeros(pairs[0][1].shape[1])
     for imaging, y in pairs:
-        seen = torch.isfinite(y) if imaging.observed is None else torch.isfinite(y) & imaging.observed
+        seen = imaging.seen(y)
         y, axes = torch.where(seen, y, 0.0), (0, *range(2, y.ndim))
         total, square = total + y.sum(axes), square + y.square().sum(axes)
         count = count + seen.expand(y.shape).to(y).sum(axes)

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from emdiff_app.diffusion import Batch
 from emdiff_app.images.atomic import replacing
 from emdiff_app.physics import Imaging
 from emdiff_app.physics.noise.thinning import thin
@@ -56,7 +55,7 @@ def judge(
     samples: int = 3,
 ) -> Judgement:
     """Restore the held-out crops `y`, and once more from a part of their light."""
-    seen = Batch(recorded=y, observed=imaging.observed).seen
+    seen = imaging.seen(y)
     filled = torch.where(seen, y, 0.0)
     x = torch.stack([sample(imaging, y, generator) for _ in range(samples)])
     residual = torch.stack([imaging.residual(y, one) for one in x])
@@ -90,7 +89,7 @@ def _predicted(
     """How likely the other part of the data is, given what each way makes of the first; per crop and pixel."""
     parts = thin(y, imaging.noise, generator, share=KEPT)
     first, other = (replace(imaging, noise=noise) for noise in (parts.first_noise, parts.second_noise))
-    seen = Batch(recorded=y, observed=imaging.observed).seen
+    seen = imaging.seen(y)
     count = seen.flatten(1).sum(1).clamp_min(1)
     state = generator.get_state()
     scores = []

@@ -178,6 +178,6 @@ def _noise(models: list[Imaging], recorded: list[Tensor]) -> float:
     """The mean variance of the noise."""
     each = []
     for imaging, y in zip(models, recorded, strict=True):
-        seen = Batch(recorded=y, observed=imaging.observed).seen
+        seen = imaging.seen(y)
         each.append(float(recorded_variance(imaging.noise, y, seen)[seen].mean()))
     return sum(each) / len(each)

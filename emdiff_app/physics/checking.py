@@ -120,7 +120,7 @@ def on_domain(imaging: Imaging, restored: Tensor) -> tuple[Tensor, Tensor]:
 
 def agreement(imaging: Imaging, y: Tensor, x: Tensor, counted: Tensor | None = None) -> Agreement:
     """Compare recorded images y with x on the domain, over the observed pixels (of those that are `counted`)."""
-    seen = torch.isfinite(y) if imaging.observed is None else torch.isfinite(y) & imaging.observed
+    seen = imaging.seen(y)
     seen = (seen if counted is None else seen & counted).expand_as(y)
     residual = imaging.residual(y, x)
     pixels = int(seen.sum())

@@ -43,6 +43,11 @@ class Imaging:
         """Which recorded pixels carry information, broadcasting against y; None means all."""
         return self.operator.observed
 
+    def seen(self, y: Tensor) -> Tensor:
+        """Which pixels of y say anything: observed, and finite."""
+        seen = torch.isfinite(y)
+        return seen if self.observed is None else seen & self.observed
+
     def apply(self, x: Tensor) -> Tensor:
         """`A x`: what would be recorded without noise."""
         return self.operator.apply(x)
@@ -63,19 +68,19 @@ class Imaging:
     def residual(self, y: Tensor, x: Tensor) -> Tensor:
         """`(y - A x) / sqrt(Var[y | x])`: white and of variance one where x is true; 0 where unobserved."""
         level = self.apply(x)
-        seen = self._seen(y)
+        seen = self.seen(y)
         scale = self._variance_at(level, 0.0).clamp_min(torch.finfo(y.dtype).tiny).rsqrt()
         return torch.where(seen, y - level, 0.0) * scale
 
     def chi2(self, y: Tensor, x: Tensor) -> Tensor:
         """The mean square of the whitened residual over the observed pixels, one number per image: about 1."""
-        count = self._seen(y).expand_as(y).flatten(1).sum(1).clamp_min(1)
+        count = self.seen(y).expand_as(y).flatten(1).sum(1).clamp_min(1)
         return self.residual(y, x).square().flatten(1).sum(1) / count
 
     def log_likelihood(self, y: Tensor, x: Tensor) -> Tensor:
         """`log p(y | x)` in nats, one number per image: the sum over its observed pixels."""
         level = self.apply(x)
-        seen = self._seen(y)
+        seen = self.seen(y)
         each = self.noise.log_likelihood(torch.where(seen, y, level.detach()), level)
         return torch.where(seen, each, 0.0).flatten(1).sum(1)
 
@@ -125,10 +130,6 @@ class Imaging:
         """The part of x that lies over the recorded field, at x's own pixel size."""
         window = self.operator.window(tuple(slice(0, n) for n in self.field))
         return x[(slice(None), slice(None), *window)]
-
-    def _seen(self, y: Tensor) -> Tensor:
-        seen = torch.isfinite(y)
-        return seen if self.observed is None else seen & self.observed
 
     def _variance(self, x: Tensor, floor: float) -> Tensor:
         if self._white:

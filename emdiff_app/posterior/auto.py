@@ -7,7 +7,6 @@ from emdiff_app.diffusion import Prior
 from emdiff_app.physics import Imaging
 
 from . import from_noise
-from .condition import observed
 from .guard import Report
 from .registry import OnStep, get, register
 
@@ -60,7 +59,7 @@ def sample(
     report = Report() if report is None else report
     report.method, report.reason = choose(imaging, prior)
     few = max(min(steps, get(report.method).steps), 1)
-    whole = observed(imaging, y).flatten(1).all(1)
+    whole = imaging.seen(y).flatten(1).all(1)
     if bool(whole.all()):
         return _run(report.method, prior, imaging, y, few, generator, on_step, report)
     if not bool(whole.any()):

@@ -16,17 +16,11 @@ from .covariance import Covariance
 from .minimal_residual import minimal_residual
 from .steps import OwnNoise
 
-__all__ = ["condition", "draw", "observed", "variance"]
+__all__ = ["condition", "draw", "variance"]
 
 DARKEST = 1.0
 """A pixel counts as having at least one photon: a guess of none says little of its noise."""
 TOLERANCE = 1e-3
-
-
-def observed(imaging: Imaging, y: Tensor) -> Tensor:
-    """Which pixels of y say anything: recorded, and finite."""
-    seen = torch.isfinite(y)
-    return seen if imaging.observed is None else seen & imaging.observed
 
 
 def variance(imaging: Imaging, estimate: Tensor, y: Tensor) -> Tensor:
@@ -65,7 +59,7 @@ def _posed(
     imaging: Imaging, y: Tensor, around: Tensor, covary: Callable[[Tensor], Tensor], v: Tensor
 ) -> tuple["_System", Tensor]:
     """The system to solve, and what the data say beyond `around`."""
-    seen = observed(imaging, y)
+    seen = imaging.seen(y)
     gap = torch.where(seen, y - imaging.apply(around), 0.0)
     return _System(imaging, covary, torch.where(seen, v.rsqrt(), 0.0)), gap
 

@@ -12,7 +12,6 @@ from torch import Tensor
 from emdiff_app.diffusion import Prior
 from emdiff_app.physics import Imaging
 
-from .condition import observed
 from .gradients import denoised_with_pullback
 from .guard import Guard, Report
 from .registry import OnStep, register
@@ -46,7 +45,7 @@ def sample(
 ) -> Tensor:
     guard = Guard(prior, imaging, y, steps, on_step, report)
     noise = OwnNoise(generator, len(y))
-    seen = observed(imaging, y)
+    seen = imaging.seen(y)
     unit = UNIT * prior.sigma_data
     visits = [unit * s for s in published_levels(steps)]
     x = visits[0] * noise.white(guard.kept)

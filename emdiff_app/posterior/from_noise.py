@@ -16,7 +16,7 @@ from emdiff_app.errors import EMDiffError
 from emdiff_app.physics import Imaging
 from emdiff_app.physics.operators.base import Composition, Identity, LinearOperator
 
-from .condition import observed, variance
+from .condition import variance
 from .covariance import uncertainty_of
 from .guard import Guard, Report
 from .registry import OnStep, register
@@ -54,7 +54,7 @@ def sample(
     on_step: OnStep | None = None,
     report: Report | None = None,
 ) -> Tensor:
-    if not fits(imaging, prior) or not bool(observed(imaging, y).all()):
+    if not fits(imaging, prior) or not bool(imaging.seen(y).all()):
         raise EMDiffError(
             "The sampler from-noise is for images that only noise was added to, of a kind that the prior has "
             "learned, and with no pixel missing; nothing was drawn. Choose the sampler auto."

@@ -89,9 +89,7 @@ class Guard:
 
 def first_guess(imaging: Imaging, y: Tensor) -> Tensor:
     """A first image on the domain; pixels of y that are not finite take the mean of those that are."""
-    seen = torch.isfinite(y)
-    if imaging.observed is not None:
-        seen = seen & imaging.observed
+    seen = imaging.seen(y)
     axes = tuple(range(1, y.ndim))
     level = torch.where(seen, y, 0.0).sum(axes, keepdim=True) / seen.sum(axes, keepdim=True).clamp_min(1)
     filled = torch.where(torch.isfinite(y), y, level)

@@ -11,7 +11,7 @@ from torch import Tensor
 from emdiff_app.diffusion import Prior
 from emdiff_app.physics import Imaging
 
-from .condition import observed, variance
+from .condition import variance
 from .guard import Guard, Report
 from .registry import OnStep, register
 from .steps import OwnNoise, levels
@@ -45,7 +45,7 @@ def sample(
 ) -> Tensor:
     guard = Guard(prior, imaging, y, steps, on_step, report)
     noise = OwnNoise(generator, len(y))
-    seen = observed(imaging, y)
+    seen = imaging.seen(y)
     few = -(-steps // AT_EACH)
     visits = levels(LARGEST * prior.sigma_data, SMALLEST * prior.sigma_data, few)
     x = guard.kept + visits[0] * noise.white(guard.kept)

@@ -57,6 +57,14 @@ class ModelWishes(State):
         )
         self.tell("Paint over the missing pixels in the new layer.")
 
+    def _form_or_told(self) -> ModelForm | None:
+        """The form as it is now; where it cannot be used, nothing but words why."""
+        try:
+            return self.form_now()
+        except EMDiffError as error:
+            self.tell(str(error), "warning")
+            return None
+
     def form_now(self) -> ModelForm:
         """The form with what is drawn in the viewer kept as a file, which is all that the engine knows."""
         missing = self.form.missing
@@ -109,10 +117,8 @@ class ModelWishes(State):
                 "No image is ticked, so there is nothing to compare with; tick one under Images.", "warning"
             )
             return
-        try:
-            form = self.form_now()
-        except EMDiffError as error:
-            self.tell(str(error), "warning")
+        form = self._form_or_told()
+        if form is None:
             return
         restored = self.restored.get(image.key)
 

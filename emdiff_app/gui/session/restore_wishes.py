@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from emdiff_app.errors import EMDiffError
 from emdiff_app.gui.restoration import BatchTask, ExamineTask, Restored, RestoreTask
 
 from .model_wishes import ModelWishes
@@ -17,10 +16,8 @@ class RestoreWishes(ModelWishes):
             lacking = "image to restore" if image is None else "prior to restore it with"
             self.tell(f"There is no {lacking} yet; nothing was started. Choose one.", "warning")
             return
-        try:
-            form = self.form_now()
-        except EMDiffError as error:
-            self.tell(str(error), "warning")
+        form = self._form_or_told()
+        if form is None:
             return
         self._begin()
         self.restoring_job.start(RestoreTask(image, prior, form, self.wanted, self.device))
@@ -31,10 +28,8 @@ class RestoreWishes(ModelWishes):
         if prior is None:
             self.tell("There is no prior to restore with yet; nothing was started. Choose one.", "warning")
             return
-        try:
-            form = self.form_now()
-        except EMDiffError as error:
-            self.tell(str(error), "warning")
+        form = self._form_or_told()
+        if form is None:
             return
         self._begin()
         self.restoring_job.start(BatchTask(folder, out, prior, form, self.wanted, self.device))
@@ -48,11 +43,10 @@ class RestoreWishes(ModelWishes):
         def show(found: Restored) -> None:
             self.restored_words = found
 
-        try:
-            work = ExamineTask(image, prior, self.form_now(), self.device)
-        except EMDiffError as error:
-            self.tell(str(error), "warning")
+        form = self._form_or_told()
+        if form is None:
             return
+        work = ExamineTask(image, prior, form, self.device)
         self.task(f"Checking restorations of {image.name}; this takes a minute or so", work, show)
 
     def cancel_restoring(self) -> None:

@@ -18,7 +18,7 @@ from .familiar import direction_of, familiar_with, known_dreams, promised_by
 from .predicting import predict_other_half
 from .recording import below_offset, block_ratio, planes_of, saturated_share, signal_ratio
 from .records import Figures, Predictions, Verdict
-from .smooth import noise_at, recorded_pixels
+from .smooth import noise_at
 from .spectra import radial_power
 from .structures import find_structures
 from .verdict import judge
@@ -86,7 +86,7 @@ def assess(
     once for each size.
     """
     generator = torch.Generator().manual_seed(seed)
-    seen = recorded_pixels(imaging, y)
+    seen = imaging.seen(y).expand_as(y)
     residual = torch.stack([imaging.residual(y, x) for x in samples])
     fields = torch.stack([imaging.crop(x) for x in samples])
     several = len(samples) > 1

@@ -9,18 +9,12 @@ from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
 from emdiff_app.physics import Imaging
-from emdiff_app.posterior.condition import observed
 
-__all__ = ["blurred", "noise_at", "recorded_pixels"]
+__all__ = ["blurred", "noise_at"]
 
 SMOOTH = 2.0
 """The light at a pixel, for the size of its noise, is that of an average this wide."""
 LEAST = 1e-6
-
-
-def recorded_pixels(imaging: Imaging, y: Tensor) -> Tensor:
-    """Which pixels of y say anything, in its shape."""
-    return observed(imaging, y).expand_as(y)
 
 
 def blurred(y: Tensor, seen: Tensor, sigma: float) -> Tensor:
