@@ -27,6 +27,8 @@ from emdiff_app.images.atomic import write_bytes
 from emdiff_app.learning import Recipe, RunFolder, learn
 from emdiff_app.learning import events as e
 from emdiff_app.physics import Imaging, ImagingModel, NoiseSpec, bind_noise
+from emdiff_app.physics.random import generator_of
+from emdiff_app.posterior.pairs import in_pairs
 from emdiff_app.priors import read_prior
 
 from ._kept import bench_folder, digest, program
@@ -210,7 +212,8 @@ def estimates(
         if noises is not None:
             imaging = Imaging(imaging.operator, bind_noise(noises[part]).scaled(card.scale))
         scaled = card.scale.forward(y[part])
-        draws = [draw(prior, imaging, scaled, seed) for seed in range(samples)]
+        each = in_pairs(generator_of(0), samples)
+        draws = [draw(prior, imaging, scaled, own) for own in each]
         fits += [imaging.chi2(scaled, x) for x in draws]
         kept = torch.stack([imaging.crop(x) for x in draws])
         mean = kept.mean(0)
@@ -225,8 +228,8 @@ def estimates(
     )
 
 
-def draw(prior: Any, imaging: Imaging, y: Tensor, seed: int) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
+def draw(prior: Any, imaging: Imaging, y: Tensor, generator: torch.Generator) -> Tensor:
+    """One posterior sample of each recorded image."""
     steps = STEPS or posterior.auto.steps_for(imaging, prior)
     return posterior.get("auto").sample(prior, imaging, y, steps=steps, generator=generator)
 

@@ -14,6 +14,8 @@ from torch import Tensor
 from emdiff_app import posterior
 from emdiff_app.diffusion import Prior
 from emdiff_app.physics import Imaging, ImagingModel
+from emdiff_app.physics.random import generator_of
+from emdiff_app.posterior.pairs import in_pairs
 from emdiff_app.restoring.look import look, one_look_is_enough
 from emdiff_app.restoring.trust import coverage
 
@@ -94,20 +96,30 @@ def measured(
     *,
     options: Mapping[str, Any] | None = None,
     weights: Path | None = None,
+    pairs: bool = True,
 ) -> Outcome:
-    """All samples of all images in one batch, timed. `options` are for the sampler, and go into its name."""
+    """All samples of all images in two batches, one for each half of the pairs, timed; without `pairs` in one.
+
+    `options` are for the sampler, and go into its name.
+    """
     method = posterior.get(sampler)
     options, told = dict(options or {}), posterior.Report()
 
-    def sample(y: Tensor) -> Tensor:
+    def draw(y: Tensor, generator: torch.Generator) -> Tensor:
         return method.sample(
             prior,
             problem.imaging,
             y,
             **{"steps": method.steps, **options},
-            generator=torch.Generator().manual_seed(7),
+            generator=generator,
             report=told,
         )
+
+    def sample(y: Tensor) -> Tensor:
+        if not pairs or samples % 2:
+            return draw(y, generator_of(7))
+        half = y[: len(y) // 2]
+        return torch.cat([draw(half, own) for own in in_pairs(generator_of(7), 2)])
 
     name = ", ".join([sampler, *(f"{option} {value}" for option, value in options.items())])
     made = _judged(prior, problem, name, sample, samples, weights)

@@ -16,6 +16,8 @@ from torch import Tensor
 from emdiff_app.baselines import restore_images
 from emdiff_app.diffusion import GaussianPrior, Prior, fit_gaussian
 from emdiff_app.physics import Imaging, ImagingModel
+from emdiff_app.physics.random import generator_of
+from emdiff_app.posterior.pairs import in_pairs
 
 from ._clean_prior import clean_prior
 from ._data import cifar, data_folder
@@ -167,7 +169,8 @@ def _ours(train: Masked, test: Masked, share: int, minutes: float) -> list[Row]:
 
 
 def _samples(prior: Prior, test: Masked) -> Tensor:
-    return torch.stack([draw(prior, test.imaging, test.recorded, seed) for seed in range(SAMPLES)])
+    each = in_pairs(generator_of(0), SAMPLES)
+    return torch.stack([draw(prior, test.imaging, test.recorded, own) for own in each])
 
 
 def _row(title: str, made: Tensor, truth: Tensor, words: str = "") -> Row:

@@ -15,6 +15,7 @@ from torch import Tensor
 from emdiff_app.images.atomic import replacing
 from emdiff_app.physics import Imaging
 from emdiff_app.physics.noise.thinning import thin
+from emdiff_app.posterior.pairs import in_pairs, variance_of
 
 __all__ = ["Judgement", "Sampling", "is_as_good", "judge", "write_preview"]
 
@@ -52,16 +53,16 @@ def judge(
     sample: Sampling,
     one_pass: Sampling | None = None,
     *,
-    samples: int = 3,
+    samples: int = 2,
 ) -> Judgement:
     """Restore the held-out crops `y`, and once more from a part of their light."""
     seen = imaging.seen(y)
     filled = torch.where(seen, y, 0.0)
-    x = torch.stack([sample(imaging, y, generator) for _ in range(samples)])
+    x = torch.stack([sample(imaging, y, own) for own in in_pairs(generator, samples)])
     residual = torch.stack([imaging.residual(y, one) for one in x])
 
     def mean(model: Imaging, data: Tensor, random: torch.Generator) -> Tensor:
-        return torch.stack([sample(model, data, random) for _ in range(samples)]).mean(0)
+        return torch.stack([sample(model, data, own) for own in in_pairs(random, samples)]).mean(0)
 
     ways = {"samples": mean} | ({"one-pass": one_pass} if one_pass else {})
     scores = _predicted(imaging, filled, generator, list(ways.values()))
@@ -78,7 +79,7 @@ def judge(
         residuals=tuple(float(c) for c in density),
         recorded=filled,
         restored=imaging.crop(restored),
-        spread=imaging.crop(x.std(0)),
+        spread=imaging.crop(variance_of(x).sqrt()),
         residual=residual[0],
     )
 

@@ -14,11 +14,13 @@ __all__ = ["OwnNoise", "ancestral", "levels", "multistep", "renoise"]
 class OwnNoise:
     """A stream of random numbers for each image, so that no image depends on its batch.
 
-    A generator that itself has a method `white` knows where in a larger image the batch lies, and is asked.
+    A generator that itself has a method `white` knows where in a larger image the batch lies, and is asked. One that
+    has a `sign` belongs to the second sample of a pair (`pairs.py`).
     """
 
     def __init__(self, generator: torch.Generator, count: int) -> None:
         self.placed: Callable[[Tensor], Tensor] | None = getattr(generator, "white", None)
+        self.sign: float = getattr(generator, "sign", 1.0)
         self.streams = [] if self.placed else [next_generator(generator) for _ in range(count)]
 
     def white(self, like: Tensor) -> Tensor:
@@ -29,7 +31,7 @@ class OwnNoise:
             torch.randn(like.shape[1:], generator=own, dtype=like.dtype, device=own.device)
             for own in self.streams
         ]
-        return torch.stack(drawn).to(like.device)
+        return self.sign * torch.stack(drawn).to(like.device)
 
 
 def levels(largest: float, smallest: float, steps: int, bend: float = 7.0) -> list[float]:

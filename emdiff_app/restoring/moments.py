@@ -6,13 +6,14 @@ import torch
 from torch import Tensor
 
 from emdiff_app.posterior import Covariance
+from emdiff_app.posterior.pairs import degrees
 
 __all__ = ["Moments", "pixel_variance", "prior_alone"]
 
 
 @dataclass
 class Moments:
-    """Mean and variance of samples that come one after the other.
+    """Mean and variance of samples that come one after the other, in pairs (`posterior/pairs.py`).
 
     `M <- M + (x - m)(x - m')`, m and m' the mean before and after x: no sample needs to be kept.
     """
@@ -30,7 +31,7 @@ class Moments:
     @property
     def variance(self) -> Tensor:
         """Unbiased; zero of one sample."""
-        return torch.as_tensor(self.squares) / max(self.count - 1, 1)
+        return torch.as_tensor(self.squares) / max(2 * degrees(self.count), 1.0)
 
 
 def prior_alone(variance: Tensor, sigma_data: float) -> Tensor:

@@ -2,7 +2,7 @@
 
 A block of a large plane must see the noise that the whole plane would see there, and the same seed must give the
 same samples however a plane is cut. So noise is drawn in cells of the endless plane, each seeded by
-(seed, sample, how many draws came before, plane, cell).
+(seed, pair of samples, how many draws came before, plane, cell); the second of a pair has the other sign.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ class PlacedNoise(torch.Generator):
 
     `field` are the recorded pixels of the block, the first of which is at `origin`. Images on its `domain` lie on
     a grid that is finer by `factors`; larger ones are a torus around it, the far half of whose margin lies before
-    the first pixel. `samples` numbers the images of the batch.
+    the first pixel. `samples` numbers the images of the batch: 0 and 1 are a pair, 2 and 3, and so on.
     """
 
     def __new__(cls, *_: object) -> "PlacedNoise":
@@ -59,7 +59,9 @@ class PlacedNoise(torch.Generator):
         for image, sample in zip(drawn, self.samples, strict=True):
             for deep in np.ndindex(*spatial[:-2]):
                 z = [s + d for s, d in zip(corner, deep, strict=False)]
-                self._fill(image[(slice(None), *deep)], (*self.key, sample, self.calls, *z), corner[-2:])
+                self._fill(image[(slice(None), *deep)], (*self.key, sample // 2, self.calls, *z), corner[-2:])
+            if sample % 2:
+                np.negative(image, out=image)
         self.calls += 1
         rolled = np.roll(drawn, [-b for b in before], tuple(range(2, like.ndim))) if any(before) else drawn
         return torch.from_numpy(rolled).to(like.device, like.dtype)

@@ -33,6 +33,11 @@ def test_the_same_sample_in_another_batch():
     torch.testing.assert_close(two[1:], one)
 
 
+def test_the_second_sample_of_a_pair_mirrors_the_first():
+    two = white(noise((0, 0), (64, 64), samples=(4, 5)), 2, 1, 64, 64)
+    torch.testing.assert_close(two[0], -two[1])
+
+
 def test_a_finer_domain_has_its_own_grid():
     whole = white(noise((0, 0), (64, 64), domain=(134, 134), factors=(2, 2)), 1, 1, 134, 134)
     part = white(noise((16, 32), (32, 32), domain=(70, 70), factors=(2, 2)), 1, 1, 70, 70)
@@ -46,7 +51,7 @@ def test_a_torus_continues_the_plane_on_both_sides():
     torch.testing.assert_close(wide[..., -12:, -12:], left[..., 20:32, 20:32])
 
 
-@pytest.mark.parametrize("change", [{"seed": 1}, {"plane": (1,)}, {"samples": (1,)}])
+@pytest.mark.parametrize("change", [{"seed": 1}, {"plane": (1,)}, {"samples": (2,)}])
 def test_seed_plane_and_sample_all_count(change):
     usual = white(noise((0, 0), (64, 64)), 1, 1, 64, 64)
     other = white(noise((0, 0), (64, 64), **change), 1, 1, 64, 64)

@@ -83,11 +83,11 @@ def test_one_sample_has_no_spread_unless_it_is_asked_for(prior, stack):
 
 
 def test_all_samples_differ_and_their_mean_is_the_estimate(prior, stack):
-    made = restore(stack, prior, samples=3, steps=4, write=("mean", "spread", "samples"))
+    made = restore(stack, prior, samples=4, steps=4, write=("mean", "spread", "samples"))
     samples = np.stack([sample.numpy() for sample in made.samples])
-    assert samples.shape == (3, *stack.shape)
+    assert samples.shape == (4, *stack.shape)
     np.testing.assert_allclose(samples.mean(0), made.mean.numpy(), rtol=1e-4)
-    np.testing.assert_allclose(samples.std(0, ddof=1), made.spread.numpy(), rtol=1e-2, atol=0.01)
+    np.testing.assert_allclose(samples.std(0), made.spread.numpy(), rtol=1e-2, atol=0.01)
 
 
 def test_what_comes_from_the_prior_alone():
@@ -98,7 +98,7 @@ def test_what_comes_from_the_prior_alone():
     masked = {"operator": [{"kind": "mask", "pattern": "lines", "step": 2}], "noise": noise}
     stack = stack_of(np.random.default_rng(0).normal(0.5, 0.4, (32, 32)), "YX")
     alone = restore(
-        stack, white, ImagingModel.model_validate(masked), samples=100, steps=16, write=("prior-alone",)
+        stack, white, ImagingModel.model_validate(masked), samples=200, steps=16, write=("prior-alone",)
     ).prior_alone.numpy()
     assert alone[1::2].mean() == pytest.approx(1, abs=0.07)
     assert alone[::2].mean() == pytest.approx(0.04 / 0.2, abs=0.04)

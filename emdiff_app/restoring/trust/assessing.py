@@ -13,6 +13,7 @@ from emdiff_app import posterior
 from emdiff_app.diffusion import Prior
 from emdiff_app.physics import Imaging
 from emdiff_app.physics.checking import agreement
+from emdiff_app.posterior.pairs import in_pairs, variance_of
 
 from .familiar import direction_of, familiar_with, known_dreams, promised_by
 from .predicting import predict_other_half
@@ -27,7 +28,7 @@ __all__ = ["Assessment", "assess", "draw"]
 
 PATCH = 8
 UNLIKELY = 5.0
-HALF_SAMPLES = 3
+HALF_SAMPLES = 2
 """So many samples of the first half make its clean estimate."""
 BARS, REACH = 40, 5
 SMALLEST = 16
@@ -62,9 +63,10 @@ def draw(
     steps: int,
     generator: torch.Generator,
 ) -> Tensor:
-    """`count` samples (K, B, C, *domain) of every image of y."""
+    """`count` samples (K, B, C, *domain) of every image of y, in pairs."""
     sample = posterior.get(sampler).sample
-    return torch.stack([sample(prior, imaging, y, steps=steps, generator=generator) for _ in range(count)])
+    each = in_pairs(generator, count)
+    return torch.stack([sample(prior, imaging, y, steps=steps, generator=own) for own in each])
 
 
 @torch.no_grad()
@@ -108,7 +110,7 @@ def assess(
         figures=figures,
         recorded=y,
         restored=mean,
-        spread=fields.std(0) if several else torch.zeros_like(mean),
+        spread=variance_of(fields).sqrt(),
         residual=residual[0],
         doubtful=structures.map if structures else torch.zeros_like(mean),
         histogram=_density(residual[0][seen]),

@@ -1,9 +1,9 @@
 """Whether the spread is as wide as the errors are: measured on images of which the truth is known.
 
 The prior's own images are recorded by the same imaging model and restored. The truth should lie in the interval
-`mean +- t_p c spread sqrt(1 + 1/K)` with probability p, t_p being Student's with K - 1 degrees and c the factor:
-1 for a sampler that is exact. Beside it TARP (Lemos et al., 2023): for patches, the distance of the truth to a random
-patch should have any rank among the distances of the samples with equal probability.
+`mean +- t_p c spread` with probability p, t_p being Student's with a degree of freedom for each pair of samples and c
+the factor: 1 for a sampler that is exact. Beside it TARP (Lemos et al., 2023): for patches, the distance of the truth
+to a random patch should have any rank among the distances of the samples with equal probability.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from emdiff_app.diffusion import Prior
 from emdiff_app.physics import Imaging
+from emdiff_app.posterior.pairs import degrees, variance_of
 
 from .assessing import draw
 from .calibration import NOMINAL, Calibration
@@ -58,7 +59,9 @@ def calibration_of(samples: Tensor, truth: Tensor, *, chi2: float, sampler: str,
         covered=coverage(samples, truth),
         factor=factor,
         corrected=coverage(samples[:, 1::2], truth[1::2], factor),
-        tarp=tarp(samples, truth),
+        tarp=tarp(
+            samples[::2], truth
+        ),  # one of each pair: ranks want samples that know nothing of each other
         chi2=chi2,
         images=len(truth),
         samples=len(samples),
@@ -70,8 +73,8 @@ def calibration_of(samples: Tensor, truth: Tensor, *, chi2: float, sampler: str,
 def coverage(samples: Tensor, truth: Tensor, factor: float = 1.0) -> tuple[float, ...]:
     """How often the truth (B, ...) lies in the 50, 80 and 90 % intervals of samples (K, B, ...)."""
     off = _deviations(samples, truth)
-    degrees = len(samples) - 1
-    return tuple(float((off <= factor * stats.t.ppf(0.5 + p / 2, degrees)).double().mean()) for p in NOMINAL)
+    wide = _widths(len(samples))
+    return tuple(float((off <= factor * t).double().mean()) for t in wide)
 
 
 def tarp(samples: Tensor, truth: Tensor) -> tuple[float, ...]:
@@ -93,15 +96,20 @@ def _distance(images: Tensor, reference: Tensor) -> Tensor:
 
 
 def _deviations(samples: Tensor, truth: Tensor) -> Tensor:
-    """`|x - mean| / (spread sqrt(1 + 1/K))`: by Student's law for Gaussian posteriors."""
-    wide = samples.std(0) * (1 + 1 / len(samples)) ** 0.5
-    return (truth - samples.mean(0)).abs() / wide.clamp_min(torch.finfo(truth.dtype).tiny)
+    """`|x - mean| / spread`: by Student's law for Gaussian posteriors, whose mean every pair has exactly."""
+    spread = variance_of(samples).sqrt()
+    return (truth - samples.mean(0)).abs() / spread.clamp_min(torch.finfo(truth.dtype).tiny)
+
+
+def _widths(samples: int) -> list[float]:
+    """t_p for the nominal intervals."""
+    return [float(stats.t.ppf(0.5 + p / 2, degrees(samples))) for p in NOMINAL]
 
 
 def _factor(samples: Tensor, truth: Tensor) -> float:
     """The mean over the intervals of how much wider each would have to be."""
     off = _deviations(samples, truth).flatten()
     off = off[:: -(-len(off) // MOST)].double()
-    degrees = len(samples) - 1
-    ratios = [float(torch.quantile(off, p)) / float(stats.t.ppf(0.5 + p / 2, degrees)) for p in NOMINAL]
+    wide = _widths(len(samples))
+    ratios = [float(torch.quantile(off, p)) / t for p, t in zip(NOMINAL, wide, strict=True)]
     return sum(ratios) / len(ratios)
