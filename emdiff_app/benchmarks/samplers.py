@@ -9,7 +9,7 @@ import math
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -38,6 +38,7 @@ ZETAS = (0.1, 0.3, PUBLISHED_ZETA)
 """Step sizes of DPS."""
 PARTS = ("mito", "cifar", "poster")
 POSTER = ("sdedit", "score-ald", "dps", "auto")
+SINGLY = "auto, not in pairs"
 PUBLISHED = {
     ("blur", "sdedit"): 20.28,
     ("blur", "score-ald"): 22.19,
@@ -128,7 +129,8 @@ def _tables(
         paired = measured(prior, problem, "dps", SAMPLES, options={"zeta": zeta})
         look = looked(prior, problem, weights)
         others = [measured(prior, problem, name, SAMPLES, weights=weights) for name in _names(prior, problem)]
-        _table(report, [dps, *others, *([look] if look else [])], dps.seconds)
+        singly = replace(measured(prior, problem, "auto", SAMPLES, pairs=False), sampler=SINGLY)
+        _table(report, [dps, *others, singly, *([look] if look else [])], dps.seconds)
         tried = ", ".join(f"{one:.2f} dB with zeta {zeta:g}" for zeta, one in trials.items())
         report.text(
             f"DPS stands here with the step size that suits it best; one sample of it: {tried} (1 is published; the "

@@ -17,6 +17,7 @@ from emdiff_app import posterior
 from emdiff_app.diffusion import Batch, LearnedPrior, Trainer
 from emdiff_app.diffusion.one_pass import one_pass
 from emdiff_app.physics import Imaging
+from emdiff_app.posterior.steps import OwnNoise
 
 from .anchoring import Anchor
 from .e_step import Draw, Drawn, draw_all, drawn, restoring
@@ -214,7 +215,7 @@ class Rounds:
         """One sample of each held-out crop, as the next E-step will draw them."""
         if self.state.round == 0 and self.begins_with == "hidden-pixels":
             mean, variance = one_pass(self.prior, Batch.of(imaging, y), ways=1)
-            return mean + variance.sqrt() * torch.randn(y.shape, generator=generator).to(y)
+            return mean + variance.sqrt() * OwnNoise(generator, len(y)).white(mean)
         steps = max(min(self.work.recipe.sampler_steps, JUDGING), 2)
         return posterior.get("auto").sample(self.prior, imaging, y, steps=steps, generator=generator)
 
