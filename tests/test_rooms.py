@@ -25,7 +25,7 @@ BELOW = {
     "app": {"images", "physics", "diffusion", "priors", "posterior", "learning", "restoring", "gui"},
 }
 BELOW["napari_plugin"] = BELOW["app"]
-BELOW["baselines"] = BELOW["restoring"]
+BELOW["baselines"] = BELOW["restoring"] | {"learning"}  # two published learners are recipes of ours
 BELOW["benchmarks"] = BELOW["gui"] | {"baselines"}
 BELOW["cli"] = set(BELOW)
 EVERYWHERE = {"__init__", "errors", "resources", "system"}  # the top of the package

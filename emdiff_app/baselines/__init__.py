@@ -1,12 +1,13 @@
 """What users would use instead, and the classical methods that we compare with: `restore_with(name, plane, model)`.
 
-Each method is a file that puts itself into the registry.
+Each method is a file that puts itself into the registry. The published ways to learn a prior are in `learners`.
 """
 
 from . import (
     biharmonic,
     bm3d,
     gaussian_blur,
+    noise2self,
     non_local_means,
     richardson_lucy,
     total_variation,
@@ -15,7 +16,7 @@ from . import (
 )
 from .recorded import Recorded
 from .registry import Method, Parameter, method, method_names
-from .restoring import Best, best_of, best_on_truth, restore_images, restore_with
+from .restoring import Best, best_of, best_on_truth, prepared, restore_images, restore_with
 from .wiener import gaussian_mean, spectrum_prior
 
 __all__ = [
@@ -31,7 +32,9 @@ __all__ = [
     "gaussian_mean",
     "method",
     "method_names",
+    "noise2self",
     "non_local_means",
+    "prepared",
     "restore_images",
     "restore_with",
     "richardson_lucy",

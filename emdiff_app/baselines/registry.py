@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,11 +10,17 @@ from torch import Tensor
 
 from emdiff_app.errors import EMDiffError
 
-__all__ = ["Method", "Need", "Parameter", "Trouble", "method", "method_names", "register"]
+from .recorded import Recorded
+
+__all__ = ["Learn", "Method", "Need", "Parameter", "Trouble", "method", "method_names", "register"]
 
 Need = Literal["psf", "noise", "mask"]
 Trouble = Literal["missing pixels", "low resolution"]
 Restore = Callable[..., Tensor]
+Progress = Callable[[float], None]
+"""Told what share is done; it may raise to cancel."""
+Learn = Callable[[Sequence[Recorded], Mapping[str, Any], Progress | None], dict[str, Any]]
+"""What a method learns from all planes before the first: more of its settings."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,7 @@ class Method:
     handles: tuple[Trouble, ...]
     parameters: Mapping[str, Parameter]
     restore: Restore
+    learn: Learn | None = None
 
     def settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Every parameter with its value; those that do not exist are refused."""
@@ -60,12 +67,13 @@ def register(
     *,
     needs: tuple[Need, ...] = (),
     handles: tuple[Trouble, ...] = (),
+    learn: Learn | None = None,
     **parameters: Parameter,
 ) -> Callable[[Restore], Restore]:
     """Put a method `(recorded, **parameters) -> images on the recorded field` into the registry."""
 
     def enter(restore: Restore) -> Restore:
-        _methods[name] = Method(name, sentence, needs, handles, parameters, restore)
+        _methods[name] = Method(name, sentence, needs, handles, parameters, restore, learn)
         return restore
 
     return enter

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +17,9 @@ from emdiff_app.images import PixelSize
 from emdiff_app.physics import Imaging, ImagingModel
 
 from .recorded import Recorded
-from .registry import Method, method
+from .registry import Method, Progress, method
 
-__all__ = ["Best", "best_of", "best_on_truth", "restore_images", "restore_with"]
+__all__ = ["Best", "best_of", "best_on_truth", "prepared", "restore_images", "restore_with"]
 
 Errors = Callable[[Tensor, Tensor], Tensor]
 """One error for each image."""
@@ -48,6 +48,26 @@ def restore_images(
 ) -> Tensor:
     """Recorded images `(B, C, Y, X)`, restored on the recorded field."""
     return _restored(method(name), Recorded(y, imaging, smaller), parameters)
+
+
+def prepared(
+    name: str,
+    planes: Sequence[NDArray[Any]],
+    model: ImagingModel,
+    *,
+    pixel_size: Mapping[str, PixelSize] | None = None,
+    on_progress: Progress | None = None,
+    **parameters: Any,
+) -> dict[str, Any]:
+    """The parameters with what the method learns from a whole stack, once; most methods learn nothing."""
+    chosen = method(name)
+    settings = chosen.settings(parameters)
+    if chosen.learn is None:
+        return parameters
+    recorded = [_of_plane(y, model, pixel_size) for y in planes]
+    for each in recorded:
+        _check(chosen, each)
+    return {**parameters, **chosen.learn(recorded, settings, on_progress)}
 
 
 @dataclass(frozen=True)
@@ -113,6 +133,8 @@ def best_on_truth(
 def _restored(chosen: Method, recorded: Recorded, given: Mapping[str, Any]) -> Tensor:
     settings = chosen.settings(given)
     _check(chosen, recorded)
+    if chosen.learn is not None:
+        settings |= chosen.learn([recorded], settings, None)
     made: Tensor = chosen.restore(recorded, **settings)
     return made
 

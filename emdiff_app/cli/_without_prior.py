@@ -1,5 +1,6 @@
 """`emdiff restore --method richardson-lucy`: the classical methods, plane by plane, without a prior."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,11 @@ from ._output import say
 from ._restoring import Choices, parse_settings
 
 __all__ = ["without_prior"]
+
+TEACHING = 16
+"""Planes that a method learns from; more would not fit into memory where they are large."""
+PAUSE = 10.0
+"""Seconds between two lines on how far learning is."""
 
 
 def without_prior(
@@ -52,7 +58,8 @@ def without_prior(
             for sentence in said:
                 say(f"{source.path.name}: {sentence}")
         with open_stack(source.path, **choices.overrides) as stack:
-            made = alike(stack, _Restored(stack, here, method, given), method, _optics(stack, here), "YX")
+            settings = _learned(stack, here, method, given, source.path.name)
+            made = alike(stack, _Restored(stack, here, method, settings), method, _optics(stack, here), "YX")
             saved = save_stack(
                 made,
                 path,
@@ -77,6 +84,29 @@ def without_prior(
         return Outcome(source, "restored", result=result)
 
     return restore
+
+
+def _learned(
+    stack: Any, model: Any, method: str, given: Mapping[str, Any], name: str
+) -> Mapping[str, Any]:
+    """The settings, with what the method learns from planes all along the stack before the first is restored."""
+    from emdiff_app.baselines import method as known_method
+    from emdiff_app.baselines import prepared
+
+    if known_method(method).learn is None:
+        return given
+    indices = list(stack.plane_indices())
+    planes = [stack.plane(index) for index in indices[:: -(-len(indices) // TEACHING)]]
+    began = said = time.monotonic()
+    say(f"{name}: {method} learns from {len(planes)} plane(s) first.")
+
+    def tell(done: float) -> None:
+        nonlocal said
+        if (now := time.monotonic()) - said >= PAUSE:
+            said = now
+            say(f"{name}: learning, {100 * done:.0f} %, {(now - began) * (1 / done - 1):.0f} s left")
+
+    return prepared(method, planes, model, pixel_size=stack.pixel_size, on_progress=tell, **given)
 
 
 def _optics(stack: Any, model: Any) -> Any:

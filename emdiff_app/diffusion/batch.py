@@ -75,6 +75,15 @@ class Batch:
         count = len(self)
         return self._each(lambda v: v[start:stop] if v.ndim and v.shape[0] == count else v)
 
+    def chosen(self, numbers: Tensor) -> "Batch":
+        """The images of these numbers."""
+        count = len(self)
+        return self._each(lambda v: v[numbers] if v.ndim and v.shape[0] == count else v)
+
+    def moved(self, device: torch.device | str) -> "Batch":
+        """All of it on a device."""
+        return self._each(lambda v: v.to(device), least=0)
+
     def turned(self, flip: bool, quarters: int) -> "Batch":
         """Every image mirrored and turned by right angles alike."""
         return self._each(lambda v: torch.rot90(v.flip(-1) if flip else v, quarters, (-2, -1)), least=2)

@@ -30,7 +30,7 @@ class HiddenPixels:
 
     def loss(self, prior: Prior, batch: Batch, generator: torch.Generator) -> Tensor:
         corner = torch.randint(self.side**2, (), generator=generator, device=generator.device)
-        hidden = self._grid(batch.recorded_images, int(corner))
+        hidden = self.grid(batch.recorded_images, int(corner))
         m, v = self.predicted(prior, batch, hidden)
         asked = hidden & batch.seen
         y = torch.where(asked, batch.recorded_images, 0.0)
@@ -54,14 +54,15 @@ class HiddenPixels:
         y = batch.recorded_images
         m, v = torch.empty_like(y), torch.empty_like(y)
         for corner in range(self.side**2):
-            hidden = self._grid(y, corner)
+            hidden = self.grid(y, corner)
             mean, variance = self.predicted(prior, batch, hidden)
             m, v = torch.where(hidden, mean, m), torch.where(hidden, variance, v)
         noise = self._noise(prior, batch, m)
         trust = torch.where(batch.seen, v / (v + noise), 0.0)
         return m + trust * (torch.where(batch.seen, y, 0.0) - m), v * (1 - trust)
 
-    def _grid(self, like: Tensor, corner: int) -> Tensor:
+    def grid(self, like: Tensor, corner: int) -> Tensor:
+        """Which pixels are hidden together, counted from a corner of the grid's first square."""
         hidden = torch.zeros((1, 1, *like.shape[2:]), dtype=torch.bool, device=like.device)
         hidden[..., corner // self.side :: self.side, corner % self.side :: self.side] = True
         return hidden

@@ -1,0 +1,38 @@
+"""AmbientDiffusion (Daras et al. 2023): corrupt the corrupted images further, and predict what was recorded.
+
+    min_D E ||A (D(A~ x_t, A~, s) - x)||^2,  A~ = B A with a random mask B.
+
+A network that cannot know which of the pixels that it misses will be asked for must restore them all. For noise that is in
+the recording (Daras et al. 2024) x_t is y with noise up to `s > s_y`, and Tweedie's formula takes that of y into account:
+
+    min_D E ||(1 - r) D(y + sqrt(s^2 - s_y^2) n, s) + r x_t - y||^2,  r = s_y^2 / s^2.
+
+The method is for random masks; it knows nothing of blur, and teaches no level below that of the noise.
+"""
+
+from emdiff_app.diffusion import Batch, LearnedPrior
+from emdiff_app.diffusion.anchors import FurtherMasking
+
+from .learner import Learner
+from .training import Training, fresh, pick_from, train
+
+__all__ = ["LEARNER", "learn"]
+
+FURTHER = 0.1
+"""The share of the recorded pixels that is dropped, as published."""
+
+
+def learn(images: Batch, how: Training) -> LearnedPrior:
+    prior = fresh(images.recorded_images, how, noise=images.variance())
+    prior.takes_maps = True
+    return train(prior, FurtherMasking(FURTHER), pick_from(images, how), how)
+
+
+LEARNER = Learner(
+    name="ambient",
+    title="AmbientDiffusion",
+    equation="min E ||A (D(B A x_t, B A, s) - y)||^2, B a further random mask",
+    cost="1 evaluation and 1 gradient a training step",
+    needs=("noise level",),
+    learn=learn,
+)
