@@ -182,9 +182,10 @@ class _Listener:
 
 @dataclass(frozen=True, eq=False)
 class Estimates:
-    """Of each image one posterior sample, the mean of several, and the clean estimate, in recorded units."""
+    """Of each image one posterior sample, the mean of a pair and of several, and the clean estimate, in recorded units."""
 
     sample: Tensor
+    pair: Tensor
     of_samples: Tensor
     mean: Tensor
     way: str
@@ -204,7 +205,7 @@ def estimates(
     """Restore recorded images `(B, C, Y, X)`; the prior says whether the mean of samples is its best estimate."""
     prior, card = read_prior(prior_file)
     samples = SAMPLES if samples is None else samples
-    ones, averages, means, fits = [], [], [], []
+    ones, pairs, averages, means, fits = [], [], [], [], []
     for start in range(0, len(y), batch):
         part = slice(start, start + batch)
         own = {name: value[part] for name, value in (arrays or {}).items()}
@@ -220,12 +221,12 @@ def estimates(
         if card.estimate == "one-pass":
             mean = one_pass(prior, Batch.of(imaging, scaled))[0]
         ones.append(card.scale.inverse(kept[0]))
+        pairs.append(card.scale.inverse(kept[:2].mean(0)))
         averages.append(card.scale.inverse(kept.mean(0)))
         means.append(card.scale.inverse(mean))
     way = "one pass" if card.estimate == "one-pass" else f"mean of {samples} samples"
-    return Estimates(
-        torch.cat(ones), torch.cat(averages), torch.cat(means), way, float(torch.cat(fits).mean())
-    )
+    found = [torch.cat(images) for images in (ones, pairs, averages, means)]
+    return Estimates(*found, way, float(torch.cat(fits).mean()))
 
 
 def draw(prior: Any, imaging: Imaging, y: Tensor, generator: torch.Generator) -> Tensor:
