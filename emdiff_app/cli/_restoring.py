@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -15,10 +15,16 @@ from emdiff_app.errors import EMDiffError
 from emdiff_app.restoring import INTENSITIES, Outcome, RestoreProgress, Source
 
 from ._output import emit, say
+from ._verdicts import told_by, verdict_fields
+
+if TYPE_CHECKING:
+    from emdiff_app.restoring import Target, Task, Written
+    from emdiff_app.restoring.trust import Examined
 
 __all__ = ["Choices", "Summary", "Teller", "restorer"]
 
 FORMATS = {"ome-tiff": ".ome.tif", "zarr": ".zarr"}
+NO_FILES = ("stack", "chi2", "method", "clipped_pixels", "spread_label", "verdict", "headline", "reasons")
 
 
 @dataclass(frozen=True)
@@ -41,11 +47,19 @@ class Choices:
     overrides: Mapping[str, Any]
     seed: int
     overwrite: bool
+    noise_per_image: str = "auto"
+    check: bool = True
+    report: bool = False
+    command: str = ""
 
     def ending(self, source: Path) -> str:
         if self.form:
             return FORMATS[self.form]
         return ".zarr" if source.is_dir() else ".ome.tif"
+
+    def page(self, source: Source) -> Path:
+        """Where the report of an image goes."""
+        return self.out / f"{source.stem}-report.html"
 
 
 def restorer(
@@ -62,7 +76,14 @@ def restorer(
         raise EMDiffError(
             f"--intensities must be {' or '.join(INTENSITIES)}, not {choices.intensities!r}; nothing was restored."
         )
+    if choices.report and not choices.check:
+        raise EMDiffError("A report needs the check; nothing was restored. Leave out --no-check or --report.")
     if method != "prior":
+        if choices.report:
+            raise EMDiffError(
+                f"A report is about a restoration by a prior, and {method} needs none; nothing was restored. Leave out "
+                "--report."
+            )
         from ._without_prior import without_prior
 
         return without_prior(choices, prior, model, method, settings)
@@ -79,6 +100,7 @@ def restorer(
 def _with_prior(choices: Choices, prior: Path, model: Path | None) -> Callable[[Source], Outcome]:
     from emdiff_app import posterior
     from emdiff_app.images import open_stack
+    from emdiff_app.images.atomic import ensure_free
     from emdiff_app.physics import ImagingModel
     from emdiff_app.restoring import (
         Settings,
@@ -104,41 +126,99 @@ def _with_prior(choices: Choices, prior: Path, model: Path | None) -> Callable[[
     known = known_prior(prior, choices.device)
 
     def restore(source: Source) -> Outcome:
+        name = source.path.name
         with open_stack(source.path, **choices.overrides) as stack:
             for warning in stack.warnings:
-                say(f"{source.path.name}: {warning}")
+                say(f"{name}: {warning}")
             task = prepare(
-                stack, known, chosen, settings, intensities=choices.intensities, device=choices.device
+                stack,
+                known,
+                chosen,
+                settings,
+                intensities=choices.intensities,
+                noise_per_image=choices.noise_per_image,
+                device=choices.device,
             )
             target = Target(choices.out, source.stem, choices.ending(source.path))
             if not choices.overwrite and target.holds(task):
-                say(f"{source.path.name}: the results are there already.")
-                files = {name: str(path) for name, path in target.files(task).items()}
-                return Outcome(source, "there already", result={"stack": str(source.path), **files})
-            say(f"{source.path.name}: {task.engine.method}, because {task.engine.reason}.")
+                return _there_already(choices, source, target, task)
+            if choices.report:
+                ensure_free(choices.page(source), overwrite=choices.overwrite)
+            examined = _examined(task, name) if choices.check else None
+            say(f"{name}: {task.engine.way.method}, because {task.engine.way.reason}.")
             written = write_restoration(
                 task,
                 target,
                 dtype=choices.dtype,
                 compression=choices.compression,
                 overwrite=choices.overwrite,
-                on_progress=Teller(source.path.name),
-                on_resumed=lambda planes: say(
-                    f"{source.path.name}: going on after {planes} finished plane(s)."
-                ),
+                examined=examined,
+                on_progress=Teller(name),
+                on_resumed=lambda planes: say(f"{name}: going on after {planes} finished plane(s)."),
             )
-        for sentence in written.sentences:
-            say(f"{source.path.name}: {sentence}")
-        result = {
-            "stack": str(source.path),
-            "chi2": written.agreement.chi2,
-            "method": task.engine.method,
-            "clipped_pixels": sum(written.clipped.values()),
-            **{name: str(path) for name, path in written.files.items()},
-        }
-        return Outcome(source, "restored", result=result)
+        return Outcome(source, "restored", result=_result(choices, source, task, written))
 
     return restore
+
+
+def _there_already(choices: Choices, source: Source, target: "Target", task: "Task") -> Outcome:
+    more = " No report was made; --overwrite restores again." if choices.report else ""
+    say(f"{source.path.name}: the results are there already.{more}")
+    files = {word: str(path) for word, path in target.files(task).items()}
+    verdict = target.verdict(task)
+    known = {} if verdict is None else {"verdict": verdict}
+    return Outcome(source, "there already", result={"stack": str(source.path), **known, **files})
+
+
+def _examined(task: "Task", name: str) -> "Examined | None":
+    """The check comes first: who restores for an hour should know before that something is wrong."""
+    from emdiff_app.restoring import Cancelled, examine_task
+    from emdiff_app.restoring.trust import Grade
+
+    try:
+        found = examine_task(task)
+    except Cancelled:
+        raise
+    except EMDiffError as error:
+        say(f"{name}: there is no verdict, since the check could not be made: {error}")
+        return None
+    verdict = found.assessment.verdict
+    if verdict.grade is Grade.STOP:
+        say(f"{name}: {verdict.headline} It is restored all the same.")
+    return found
+
+
+def _result(choices: Choices, source: Source, task: "Task", written: "Written") -> dict[str, Any]:
+    """Say what there is to say of one image, and give it as fields."""
+    name, examined = source.path.name, written.examined
+    for sentence in written.sentences:
+        say(f"{name}: {sentence}")
+    result = {
+        "stack": str(source.path),
+        "chi2": written.agreement.chi2,
+        "method": task.engine.way.method,
+        "clipped_pixels": sum(written.clipped.values()),
+        "spread_label": task.facts.get("spread"),
+        **verdict_fields(examined),
+        **{word: str(path) for word, path in written.files.items()},
+    }
+    for line in told_by(examined):
+        say(f"{name}: {line}")
+    if choices.report and examined is not None:
+        from emdiff_app.restoring.report import report_of
+
+        page = choices.page(source)
+        recipe = {"recorded": str(source.path), "chi2 of the whole": f"{written.agreement.chi2:.3f}"}
+        report_of(
+            page,
+            examined,
+            title=name,
+            command=choices.command,
+            recipe={**recipe, "method": f"{task.engine.way.method}, {task.engine.way.steps} steps"},
+            overwrite=True,  # asked before the hour of work
+        )
+        result["report"] = str(page)
+    return result
 
 
 class Teller:
@@ -196,12 +276,17 @@ class Summary:
                 typer.echo(_files(outcome) if outcome.result else outcome.sentence)
             return
         width = max(len(o.source.path.name) for o in self.outcomes)
-        typer.echo(f"{'image':<{width}}  {'state':<13}  {'chi2':>5}  results")
+        judged = any("verdict" in (o.result or {}) for o in self.outcomes)
+        verdict = f"{'verdict':<16}  " if judged else ""
+        typer.echo(f"{'image':<{width}}  {'state':<13}  {'chi2':>5}  {verdict}results")
         for outcome in self.outcomes:
-            chi2 = (outcome.result or {}).get("chi2")
-            shown = "" if chi2 is None else f"{chi2:.2f}"
+            known = outcome.result or {}
+            chi2 = "" if known.get("chi2") is None else f"{known['chi2']:.2f}"
+            verdict = f"{known.get('verdict') or '':<16}  " if judged else ""
             rest = _files(outcome) if outcome.result else outcome.sentence
-            typer.echo(f"{outcome.source.path.name:<{width}}  {outcome.state:<13}  {shown:>5}  {rest}")
+            typer.echo(
+                f"{outcome.source.path.name:<{width}}  {outcome.state:<13}  {chi2:>5}  {verdict}{rest}"
+            )
 
 
 def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
@@ -219,7 +304,7 @@ def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
 
 
 def _files(outcome: Outcome) -> str:
-    paths = [v for k, v in outcome.result.items() if k not in ("stack", "chi2", "method", "clipped_pixels")]
+    paths = [v for k, v in outcome.result.items() if k not in NO_FILES]
     return ", ".join(os.fspath(path) for path in paths)
 
 

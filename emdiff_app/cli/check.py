@@ -12,6 +12,7 @@ import typer
 from emdiff_app.errors import PhysicsError, StackError
 
 from . import _output
+from ._verdicts import told_by, verdict_fields
 
 if TYPE_CHECKING:
     from emdiff_app.images import Stack
@@ -33,7 +34,7 @@ def command(
     calibrate: Annotated[
         bool, typer.Option("--calibrate", help="Measure whether the spread is an error bar; needs --prior.")
     ] = False,
-    samples: Annotated[int, typer.Option(min=2, max=100, help="How many samples of each crop.")] = 6,
+    samples: Annotated[int, typer.Option(min=2, max=100, help="How many samples of each crop.")] = 4,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same check.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a report that exists.")] = False,
     axes: Annotated[str | None, typer.Option(help="What the axes of both are, for example ZYX.")] = None,
@@ -130,7 +131,7 @@ def _examined(
     if not calibrate:
         return found
     _output.say("Calibrating on simulated images ...")
-    return replace(found, calibration=calibrate_stack(data, known, given, samples=samples, seed=seed))
+    return replace(found, calibration=calibrate_stack(data, known, given, seed=seed))
 
 
 def _report(
@@ -153,12 +154,10 @@ def _report(
 
 
 def _trust(trust: "Examined") -> dict[str, Any]:
-    found, spread = trust.assessment, trust.calibration
+    spread = trust.calibration
     return {
-        "verdict": found.verdict.grade.value,
-        "headline": found.verdict.headline,
-        "reasons": [reason.model_dump(mode="json") for reason in found.verdict.reasons],
-        "figures": found.figures.model_dump(mode="json"),
+        **verdict_fields(trust),
+        "figures": trust.assessment.figures.model_dump(mode="json"),
         "spread": spread.label if spread else "uncalibrated",
         "calibration": spread.model_dump(mode="json") if spread else None,
     }
@@ -177,13 +176,12 @@ def _tell(whole: "Agreement", planes: "list[Agreement]") -> None:
 
 
 def _tell_trust(trust: "Examined") -> None:
-    verdict, spread = trust.assessment.verdict, trust.calibration
-    typer.echo(f"\nRestorations of this image by {trust.prior}: {verdict.grade.value.upper()}")
-    for reason in verdict.reasons:
-        typer.echo(f"  - {reason.sentence} {reason.action}")
-    if not verdict.reasons:
-        typer.echo(f"  {verdict.headline}")
-    typer.echo(f"  {spread.sentence if spread else 'The spread is uncalibrated; --calibrate measures it.'}")
+    from emdiff_app.restoring.trust import UNKNOWN
+
+    typer.echo(f"\nRestorations of this image by {trust.prior}:")
+    for line in told_by(trust):
+        typer.echo(f"  {line}")
+    typer.echo(f"  {trust.calibration.sentence if trust.calibration else UNKNOWN}")
 
 
 def _checked(restored: Any, recorded: Any, data: "Stack", model: "ImagingModel") -> "Agreement":

@@ -1,5 +1,6 @@
 """`emdiff restore STACK... --prior P.emprior --out DIR`."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -42,6 +43,22 @@ def command(
     intensities: Annotated[
         str, typer.Option(help="Grey levels as the prior knows them (prior), or matched to it (image).")
     ] = "prior",
+    noise_per_image: Annotated[
+        str,
+        typer.Option(
+            help="Measure the noise of every image: yes, no, or auto (where each was stretched on its own)."
+        ),
+    ] = "auto",
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check/--no-check",
+            help="Give a verdict: some crops are restored and looked at first. Takes seconds to a minute.",
+        ),
+    ] = True,
+    report: Annotated[
+        bool, typer.Option("--report", help="Write a report of each, one HTML page beside the results.")
+    ] = False,
     dtype: Annotated[str, typer.Option(help="float32, or same as the input.")] = "float32",
     form: Annotated[
         str, typer.Option("--format", help="ome-tiff or zarr; that of the input by default.")
@@ -61,11 +78,24 @@ def command(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Restore images with a learned prior."""
+    """Restore images with a learned prior, and say whether to believe it."""
     from emdiff_app.restoring import find_sources, restore_each
 
     from ._restoring import Choices, Summary, restorer
 
+    again = {
+        "--prior": prior,
+        "--model": model,
+        "--samples": samples,
+        "--sampler": sampler,
+        "--steps": steps,
+        "--intensities": intensities,
+        "--axes": axes,
+        "--pixel-size": pixel_size,
+        "--channel": channel,
+        "--seed": seed,
+    }
+    words = [str(w) for name, value in again.items() if value is not None for w in (name, value)]
     choices = Choices(
         out=out,
         write=write,
@@ -83,6 +113,10 @@ def command(
         overrides={"axes": axes, "pixel_size": pixel_size, "channel": channel},
         seed=seed,
         overwrite=overwrite,
+        noise_per_image=noise_per_image,
+        check=check,
+        report=report,
+        command=shlex.join(["emdiff", "restore", *stacks, *words, "--write", write, "--out", str(out)]),
     )
     restore = restorer(choices, prior, model, method, setting or [])
     sources = find_sources(stacks)

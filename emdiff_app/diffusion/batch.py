@@ -112,5 +112,6 @@ def local_mean(y: Tensor, seen: Tensor, side: int) -> Tensor:
     y = torch.where(seen, y, 0.0)
     axes = tuple(range(2, y.ndim))
     overall = y.sum(axes, keepdim=True) / weight.sum(axes, keepdim=True).clamp_min(1)
-    total, count = (pool(v, side, stride=1, padding=side // 2) for v in (y, weight))
+    around = (side // 2,) * 2 * len(axes)  # by hand: the pools refuse volumes of fewer slices than `side`
+    total, count = (pool(F.pad(v, around), side, stride=1) for v in (y, weight))
     return torch.where(count > 0, total / count.clamp_min(1e-6), overall)

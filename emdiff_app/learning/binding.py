@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from emdiff_app.errors import PhysicsError
 from emdiff_app.images import IntensityScale, Stack
 from emdiff_app.physics import (
     Imaging,
@@ -14,9 +13,8 @@ from emdiff_app.physics import (
     MaskSpec,
     NoiseParameters,
     NoiseSpec,
-    PoissonGaussianNoise,
     bind_noise,
-    estimate_noise,
+    noise_by_plane,
 )
 
 from .places import Place
@@ -98,22 +96,12 @@ class Binding:
 def noises_of(stacks: Sequence[Stack], model: ImagingModel, answer: str, seed: int) -> Noises | None:
     """The noise of each plane, measured, where planes were stretched one by one; None where one noise holds for all.
 
-    `answer` is yes, no or auto: then it is measured where nothing but a camera's noise happened to the images (blur
-    removes the fine detail that noise is told from) and every one of the stacks looks stretched.
+    With the `answer` auto only where every one of the stacks looks stretched.
     """
-    noisy_only = not model.operator and isinstance(model.noise, PoissonGaussianNoise)
-    if answer == "no" or (answer == "auto" and not noisy_only):
-        return None
     found: dict[tuple[int, tuple[int, ...]], NoiseSpec] = {}
     for number, stack in enumerate(stacks):
-        try:
-            estimate = estimate_noise(stack, per_image=answer == "yes" or None, repeats=False, seed=seed)
-        except PhysicsError:
-            if answer == "yes":
-                raise
+        own = noise_by_plane(stack, model, answer, seed)
+        if own is None:
             return None
-        if not estimate.stretched:
-            return None
-        for index in stack.plane_indices():
-            found[number, tuple(index)] = estimate.model_for(index)
+        found.update({(number, index): noise for index, noise in own.items()})
     return found

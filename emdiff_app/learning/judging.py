@@ -65,7 +65,7 @@ def judge(
         return torch.stack([sample(model, data, own) for own in in_pairs(random, samples)]).mean(0)
 
     ways = {"samples": mean} | ({"one-pass": one_pass} if one_pass else {})
-    scores = _predicted(imaging, filled, generator, list(ways.values()))
+    scores = _predicted(imaging, torch.where(seen, y, torch.nan), generator, list(ways.values()))
     best = max(range(len(scores)), key=lambda k: float(scores[k].mean()))
     counts, _ = np.histogram(residual[:, seen].cpu().numpy(), BINS)
     density = counts / (max(counts.sum(), 1) * np.diff(BINS))  # 0 where all lie outside, as they may at first

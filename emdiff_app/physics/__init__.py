@@ -18,7 +18,7 @@ from .operators.specs import (
 from .psf.specs import BoxPsf, DiscPsf, GaussianPsf, ImagePsf, MicroscopePsf, PsfSpec
 
 if TYPE_CHECKING:
-    from .estimating import BadPixels, NoiseEstimate, estimate_noise, find_bad_pixels
+    from .estimating import BadPixels, NoiseEstimate, estimate_noise, find_bad_pixels, noise_by_plane
     from .imaging import Imaging
     from .noise.anscombe import Anscombe
     from .noise.thinning import Halves, thin, thinned_noise
@@ -33,6 +33,7 @@ _HOME = {
     "NoiseEstimate": "estimating",
     "estimate_noise": "estimating",
     "find_bad_pixels": "estimating",
+    "noise_by_plane": "estimating",
     "thin": "noise.thinning",
     "thinned_noise": "noise.thinning",
     "Imaging": "imaging",
@@ -66,6 +67,7 @@ __all__ = [
     "bind_noise",
     "estimate_noise",
     "find_bad_pixels",
+    "noise_by_plane",
     "psf_array",
     "simulate_stack",
     "thin",

@@ -8,21 +8,23 @@ from .job import Cancelled, RestoreProgress
 from .words import INTENSITIES, WORDS, checked_words
 
 if TYPE_CHECKING:
-    from .engine import Settings
+    from .checking import examine_task
     from .restorer import Restoration, restore
     from .task import KnownPrior, Task, known_prior, prepare
     from .tiling import Tiled
+    from .ways import Settings
     from .writing import Target, Written, write_restoration
 
 # Found on first use: these need torch.
 _HOME = {
     "KnownPrior": "task",
     "Restoration": "restorer",
-    "Settings": "engine",
+    "Settings": "ways",
     "Target": "writing",
     "Task": "task",
     "Tiled": "tiling",
     "Written": "writing",
+    "examine_task": "checking",
     "known_prior": "task",
     "prepare": "task",
     "restore": "restorer",
@@ -44,6 +46,7 @@ __all__ = [
     "Tiled",
     "Written",
     "checked_words",
+    "examine_task",
     "find_sources",
     "known_prior",
     "prepare",

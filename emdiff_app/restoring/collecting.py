@@ -20,11 +20,16 @@ Place = tuple[slice, ...]
 
 @dataclass
 class Collected:
-    """For every result its planes `(planes, Y, X)` or `(planes, Y, X, S)`, and what there is to say of them."""
+    """For every result its planes `(planes, Y, X)` or `(planes, Y, X, S)`, and what there is to say of them.
+
+    The spread is `widened` by this factor; `missing` recorded pixels were no numbers.
+    """
 
     planes: dict[str, NDArray[np.float32]]
     scale: IntensityScale
     sigma_data: float
+    widened: float = 1.0
+    missing: int = 0
     fits: list[Agreement] = field(default_factory=list)
     unstable: bool = False
 
@@ -32,7 +37,7 @@ class Collected:
         """The clean estimate of a block and its variance, (1, C, *spatial) in the prior's units."""
         self._fill("mean", place, self.scale.inverse(_planes(mean)))
         variance = variance.clamp_min(0).expand(mean.shape)
-        self._fill("spread", place, self.scale.gain * _planes(variance.sqrt()))
+        self._fill("spread", place, self.widened * self.scale.gain * _planes(variance.sqrt()))
         self._fill("prior-alone", place, _planes(prior_alone(variance, self.sigma_data)))
 
     def sample(self, place: Place, number: int, x: Tensor, moments: Moments) -> None:

@@ -1,50 +1,37 @@
 """The work itself: one stack, one prior, one imaging model; plane after plane, block after block."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from emdiff_app import posterior
 from emdiff_app.diffusion import Prior
 from emdiff_app.diffusion.memory import is_out_of_memory
-from emdiff_app.errors import PriorError
+from emdiff_app.errors import PriorError, StackError
 from emdiff_app.images import IntensityScale, Stack
-from emdiff_app.physics import ImagingModel
+from emdiff_app.physics import ImagingModel, NoiseSpec
 from emdiff_app.physics.simulating import acts_on_volumes
-from emdiff_app.posterior import auto
 
 from .blocks import SMALLEST_SIDE, Budget, Cut, bytes_each, cut_up
 from .collecting import Collected
 from .job import Watch
-from .look import TURNS, depends_on_light, one_look_is_enough
 from .optics import Optics
 from .tiling import Tiled
-from .words import drawn, result_names
+from .ways import Settings, Way, way_for
+from .words import result_names
 from .working import Work
 
-__all__ = ["Engine", "Settings", "Unit"]
+__all__ = ["Engine", "Unit"]
 
 SIGHT = 2
 """A block is larger than its core by the reach of the light and so many times the reach of the network."""
 SLICES = 4
 """The same along Z, where the network looks at its neighbours alone."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to restore. `samples` None: the clean estimate, in the quickest right way. `memory` is in bytes."""
-
-    words: tuple[str, ...] = ("mean", "spread")
-    samples: int | None = None
-    sampler: str = "auto"
-    steps: int | None = None
-    seed: int = 0
-    turns: bool = False
-    memory: float | None = None
-    tile: int | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +48,8 @@ class Engine:
     """Everything that stays the same from plane to plane.
 
     `scale` is that of the recorded images, `noise_scale` that by which the model's noise is known: the same, unless
-    the noise is taken to have been stretched along with the images.
+    the noise is taken to have been stretched along with the images. `best` is the estimate that the prior's card
+    names, `noises` the noise of each plane where they differ. The spread of the usual way is `widened` by a factor.
     """
 
     def __init__(
@@ -73,9 +61,13 @@ class Engine:
         noise_scale: IntensityScale,
         settings: Settings,
         device: torch.device,
+        *,
+        best: str = "samples",
+        noises: Mapping[tuple[int, ...], NoiseSpec] | None = None,
     ) -> None:
         _refuse_wrong_channels(stack, prior)
         self.stack, self.scale, self.settings, self.device = stack, scale, settings, device
+        self.widened = 1.0
         self.notes: list[str] = []
         budget = Budget.of(settings.memory, device)
         self.prior = Tiled(
@@ -84,31 +76,20 @@ class Engine:
         self.volumes = "Z" in stack.axes and (acts_on_volumes(model) or self.prior.neighbours > 0)
         self.axes = "ZYX" if self.volumes else "YX"
         field = tuple(stack.sizes[a] for a in self.axes)
-        self.optics = Optics(model, field, stack.pixel_size, noise_scale, device)
+        self.optics = Optics(model, field, stack.pixel_size, noise_scale, device, noises)
         self.factors = self.optics.factors
-        self._choose()
-        gradients = bool(self.samples) and posterior.get(self.method).gradients
-        each = bytes_each(prior, samples=self.samples, gradients=gradients, finer=math.prod(self.factors))
-        self.room = budget.state_pixels(each)
+        imaging = self.optics.example
+        self.way = way_for(settings, imaging, self.prior, best)
+        # Only numbers with a point can be none.
+        holes = stack.dtype.kind == "f"
+        self.way_with_holes = way_for(settings, imaging, self.prior, best, holes=True) if holes else self.way
+        self.names = result_names(settings.words, self.way.samples)
+        self.room = budget.state_pixels(max(self._bytes(way) for way in (self.way, self.way_with_holes)))
 
-    def _choose(self) -> None:
-        """Which way to go: one look, or so many samples by which method in how many steps."""
-        settings, imaging = self.settings, self.optics.example
-        automatic = settings.sampler == "auto"
-        self.samples = drawn(
-            settings.samples, settings.words, automatic and one_look_is_enough(imaging, self.prior)
-        )
-        self.names = result_names(settings.words, self.samples)
-        if not self.samples:
-            self.method = "one look"
-            self.reason = "only noise was added, so the denoiser's answer to the image is the clean estimate"
-            self.steps = 1 + depends_on_light(imaging) + (len(TURNS) - 1) * settings.turns
-            return
-        self.method, self.reason = (
-            auto.choose(imaging, self.prior) if automatic else (settings.sampler, "it was asked for")
-        )
-        enough = auto.steps_for(imaging, self.prior) if automatic else posterior.get(self.method).steps
-        self.steps = settings.steps or enough
+    def _bytes(self, way: Way) -> int:
+        gradients = bool(way.samples) and posterior.get(way.method).gradients
+        finer = math.prod(self.factors)
+        return bytes_each(self.prior.inner, samples=way.samples, gradients=gradients, finer=finer)
 
     def _halved(self, side: int) -> None:
         self.notes = [
@@ -152,13 +133,14 @@ class Engine:
 
     def restore(self, unit: Unit, watch: Watch) -> Collected:
         """Restore one unit; where memory runs out, in smaller batches and blocks, for good."""
+        way = self._way_of(unit)
         while True:
             try:
-                return self._in_blocks(unit, watch)
+                return self._in_blocks(unit, way, watch)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error) or self.room <= SMALLEST_SIDE**2:
                     raise
-            taken = max(cut.pixels for cut in unit.cuts) * max(self.samples, 1)
+            taken = max(cut.pixels for cut in unit.cuts) * max(way.samples, 1)
             self.room = max(min(self.room, taken) // 2, SMALLEST_SIDE**2)
             if not self.volumes:
                 unit = replace(unit, cuts=tuple(self._cuts()))
@@ -166,22 +148,50 @@ class Engine:
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
 
-    def _in_blocks(self, unit: Unit, watch: Watch) -> Collected:
-        batches = [self._batches(cut) for cut in unit.cuts]
-        watch.begin(unit.first, len(unit.planes), self.steps * sum(len(b) for b in batches))
+    def recorded(self, unit: Unit, cut: Cut) -> NDArray[Any]:
+        """What was recorded there, (C, *spatial), as it is in the file."""
+        rows, columns = cut.block[-2:]
+        indices = [unit.index]
+        if self.volumes:
+            depth = cut.block[0]
+            indices = [(*unit.index, z) for z in range(depth.start, depth.stop)]
+        planes = [self.stack.region(index, rows, columns) for index in indices]
+        coloured = [p[None] if p.ndim == 2 else np.moveaxis(p, -1, 0) for p in planes]
+        return np.stack(coloured, 1) if self.volumes else coloured[0]
+
+    def _way_of(self, unit: Unit) -> Way:
+        """Another where pixels are missing, which is found before the first block: all must go one way."""
+        if self.stack.dtype.kind != "f":
+            return self.way
+        parts = []
+        for cut in unit.cuts:
+            finite = np.isfinite(self.recorded(unit, cut))
+            parts.append((bool(finite.any()), bool(finite.all())))
+        if not any(some for some, _ in parts):
+            where = f", plane {', '.join(map(str, unit.index))}," if unit.index else ""
+            raise StackError(
+                f"{self.stack.name}{where} holds no pixel that is a number, so there is nothing to restore; leave that "
+                "plane out."
+            )
+        return self.way if all(every for _, every in parts) else self.way_with_holes
+
+    def _in_blocks(self, unit: Unit, way: Way, watch: Watch) -> Collected:
+        batches = [self._batches(cut, way.samples) for cut in unit.cuts]
+        watch.begin(unit.first, len(unit.planes), way.steps * sum(len(b) for b in batches))
         self.prior.on_tile = watch.tile
         shape = (len(unit.planes), *self.shape[len(self.stack.outer_axes) :])
         empty = {name: np.empty(shape, np.float32) for name in self.names}
-        result = Collected(empty, self.scale, self.prior.sigma_data)
+        widened = self.widened if way == self.way else 1.0
+        result = Collected(empty, self.scale, self.prior.sigma_data, widened)
         for cut, groups in zip(unit.cuts, batches, strict=True):
-            Work(self, unit, cut, result, watch).restore(groups)
+            Work(self, unit, cut, way, result, watch).restore(groups)
         return result
 
-    def _batches(self, cut: Cut) -> list[list[int]]:
+    def _batches(self, cut: Cut, samples: int) -> list[list[int]]:
         """The numbers of the samples, as many together as memory allows."""
         together = max(self.room // cut.pixels, 1)
-        every = range(self.samples)
-        return [list(every[n : n + together]) for n in range(0, self.samples, together)] or [[]]
+        every = range(samples)
+        return [list(every[n : n + together]) for n in range(0, samples, together)] or [[]]
 
 
 def _refuse_wrong_channels(stack: Stack, prior: Prior) -> None:

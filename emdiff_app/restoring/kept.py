@@ -30,6 +30,7 @@ class KeptPlanes:
         self.folder = folder
         self.fits: list[Agreement] = []
         self.unstable = 0
+        self.missing = 0
         self._done: set[tuple[int, ...]] = set()
         self._begin(json.loads(json.dumps(dict(identity), default=str)))
         for line in self._lines():
@@ -47,12 +48,18 @@ class KeptPlanes:
         planes: Mapping[str, NDArray[np.float32]],
         fits: list[Agreement],
         unstable: bool,
+        missing: int = 0,
     ) -> None:
         """Put the planes of one unit on the disk; from then on they are finished."""
         for number, index in enumerate(indices):
             with replacing(self._file(index), overwrite=True) as temporary, temporary.open("wb") as handle:
                 np.savez(handle, **{name: values[number] for name, values in planes.items()})
-        line = {"planes": indices, "fits": [asdict(fit) for fit in fits], "unstable": unstable}
+        line = {
+            "planes": indices,
+            "fits": [asdict(fit) for fit in fits],
+            "unstable": unstable,
+            "missing": missing,
+        }
         with (self.folder / FINISHED).open("a", encoding="utf-8") as handle:
             handle.write(f"\n{json.dumps(line)}\n")  # the line before may be torn
         self._take(line)
@@ -110,6 +117,7 @@ class KeptPlanes:
             Agreement(fit["pixels"], fit["chi2"], tuple(fit["autocorrelation"])) for fit in line["fits"]
         ]
         self.unstable += bool(line["unstable"])
+        self.missing += int(line.get("missing", 0))
 
     def _file(self, index: tuple[int, ...]) -> Path:
         return self.folder / f"plane-{'-'.join(f'{i:05d}' for i in index) or '0'}.npz"

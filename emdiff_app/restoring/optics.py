@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from emdiff_app.images import IntensityScale, PixelSize
-from emdiff_app.physics import DownsampleSpec, Imaging, ImagingModel
+from emdiff_app.physics import (
+    DownsampleSpec,
+    Imaging,
+    ImagingModel,
+    MaskSpec,
+    NoiseParameters,
+    NoiseSpec,
+    bind_noise,
+)
 from emdiff_app.physics.operators.base import LinearOperator
 from emdiff_app.physics.operators.blur import Blur
 from emdiff_app.physics.operators.downsample import Downsample
 from emdiff_app.physics.operators.mask import Mask
 from emdiff_app.physics.simulating import acts_on_volumes
 
-__all__ = ["Block", "Optics"]
+__all__ = ["Block", "Optics", "without_nan_masks"]
 
 Block = tuple[slice, ...]
 
@@ -26,7 +34,8 @@ Block = tuple[slice, ...]
 class Optics:
     """`model` for recorded images of the size `field`, (Y, X) or (Z, Y, X), in the units of `scale`.
 
-    A model for planes acts on each slice of a volume alike.
+    A model for planes acts on each slice of a volume alike. `noises` is the noise of each plane by its index, where
+    they differ.
     """
 
     model: ImagingModel
@@ -34,9 +43,23 @@ class Optics:
     pixel_size: Mapping[str, PixelSize]
     scale: IntensityScale
     device: torch.device
+    noises: Mapping[tuple[int, ...], NoiseSpec] | None = None
 
-    def bind(self, block: Block) -> Imaging:
-        """The imaging model for a block of the field; its masks are those of that place."""
+    def bind(self, block: Block, index: tuple[int, ...] = ()) -> Imaging:
+        """The imaging model for a block of the plane or volume at `index`: the masks and the noise of that place."""
+        imaging = self._placed(block)
+        return imaging if self.noises is None else replace(imaging, noise=self._noise(index, block))
+
+    def _noise(self, index: tuple[int, ...], block: Block) -> NoiseParameters:
+        assert self.noises is not None
+        if len(self.field) == 2:
+            return self.noises.get(index, self.model.noise).parameters().scaled(self.scale)
+        slices = [(*index, z) for z in range(block[0].start, block[0].stop)]
+        own = bind_noise([self.noises.get(i, self.model.noise) for i in slices], 3, device=self.device)
+        along_z = (p[None, None] for p in (own.offset, own.gain, own.read_noise))
+        return NoiseParameters(*along_z).scaled(self.scale)
+
+    def _placed(self, block: Block) -> Imaging:
         arrays: dict[str, Tensor] = {}
         all_of_it = all(s == slice(0, n) for s, n in zip(block, self.field, strict=True))
         if all_of_it and not self._flat:
@@ -131,3 +154,11 @@ def _regions(parts: Sequence[LinearOperator], block: Block) -> list[Block]:
         elif isinstance(part, Downsample):
             block = tuple(slice(s.start * f, s.stop * f) for s, f in zip(block, part.factors, strict=True))
     return regions
+
+
+def without_nan_masks(model: ImagingModel) -> ImagingModel:
+    """Masks that come with the images are known by pixels that are no numbers: those are missing anyway."""
+    last = model.operator[-1] if model.operator else None
+    if isinstance(last, MaskSpec) and last.pattern == "array":
+        return without_nan_masks(model.model_copy(update={"operator": model.operator[:-1]}))
+    return model

@@ -1,22 +1,29 @@
 """`restore`: a stack, a prior and an imaging model in; images in memory out."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from emdiff_app.diffusion import Prior
+from emdiff_app.errors import EMDiffError
 from emdiff_app.images import Stack, open_stack, stack_from_array
 from emdiff_app.images.arrays import ArrayReader
 from emdiff_app.physics import ImagingModel
 from emdiff_app.physics.checking import Agreement
 
-from .engine import Settings
+from .checking import examine_task, verdict_on
 from .job import RestoreProgress, Watch
 from .task import KnownPrior, known_prior, prepare, sentences_of
+from .ways import Settings
 from .words import SUFFIXES, checked_words
+
+if TYPE_CHECKING:
+    from .trust import Examined, Verdict
 
 __all__ = ["Restoration", "restore"]
 
@@ -25,13 +32,25 @@ __all__ = ["Restoration", "restore"]
 class Restoration:
     """What came of a stack: its results by their words, how they fit the data, and what there is to say.
 
-    `facts` is all that decided the result, as it is written into files.
+    `facts` is all that decided the result, as it is written into files. `verdict` says whether to believe it, and
+    `examined` what that rests on: `check` restores some crops of the stack and looks at them, when one is asked for.
     """
 
     results: Mapping[str, Stack]
     agreement: Agreement
     sentences: tuple[str, ...]
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any]
+    check: "Callable[[], Examined]" = field(repr=False)
+
+    @property
+    def verdict(self) -> "Verdict":
+        """Trustworthy, usable with care or do not use, with the reasons."""
+        return self.examined.assessment.verdict
+
+    @cached_property
+    def examined(self) -> "Examined":
+        """Everything that was looked at for the verdict; `restoring.report.report_of` makes a page of it."""
+        return self.check()
 
     @property
     def mean(self) -> Stack:
@@ -71,6 +90,8 @@ def restore(
     seed: int = 0,
     turns: bool = False,
     intensities: str = "prior",
+    noise_per_image: str = "auto",
+    check: bool = False,
     axes: str | None = None,
     device: str = "auto",
     memory_gb: float | None = None,
@@ -84,8 +105,9 @@ def restore(
     `prior` is a file (or a prior in memory); `imaging_model` says how the image was recorded, as the prior's own
     images by default. `samples` None gives the clean estimate in the quickest right way, 1 a single sample, more
     their mean. `write` names the results: mean, spread, sample, samples, prior-alone. The same seed gives the same
-    samples, whatever the tiles. `memory_gb` bounds what images and tiles take. `on_results` gets the results before
-    the first plane is restored; they fill up as planes are finished.
+    samples, whatever the tiles. `noise_per_image` (yes, no, auto) measures the noise of each plane. `memory_gb` bounds
+    what images and tiles take. `on_results` gets the results before the first plane is restored; they fill up as planes
+    are finished. With `check` the verdict is made at once, otherwise when it is asked for.
     """
     words = write or (("mean",) if samples == 1 else ("mean", "spread"))
     settings = Settings(
@@ -105,6 +127,7 @@ def restore(
         _model(imaging_model),
         settings,
         intensities=intensities,
+        noise_per_image=noise_per_image,
         device=device,
     )
     engine = task.engine
@@ -115,7 +138,7 @@ def restore(
     on_results(results)
     watch = Watch(_planes(engine.shape, stack), on_progress, should_stop)
     fits: list[Agreement] = []
-    unstable = 0
+    unstable = missing = 0
     for unit in engine.units():
         made = engine.restore(unit, watch)
         for name, planes in made.planes.items():
@@ -123,8 +146,18 @@ def restore(
                 arrays[name][index] = plane
         fits += made.fits
         unstable += made.unstable
+        missing += made.missing
     watch.end()
-    return Restoration(results, Agreement.of_all(fits), sentences_of(task, fits, unstable), task.facts)
+    whole = Agreement.of_all(fits)
+
+    def checked() -> "Examined":
+        return verdict_on(examine_task(task, should_stop), whole)
+
+    done = Restoration(results, whole, sentences_of(task, fits, unstable, missing), task.facts, checked)
+    if check:
+        with suppress(EMDiffError):  # it is said when the verdict is asked for; the restoration is there
+            _ = done.examined
+    return done
 
 
 def _planes(shape: tuple[int, ...], stack: Stack) -> int:

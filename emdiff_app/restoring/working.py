@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from emdiff_app import posterior
-from emdiff_app.errors import PriorError, StackError
+from emdiff_app.diffusion import Batch
+from emdiff_app.diffusion.one_pass import one_pass
+from emdiff_app.errors import PriorError
 from emdiff_app.physics import Imaging
 from emdiff_app.physics.checking import agreement
 from emdiff_app.posterior import Report
@@ -16,9 +18,10 @@ from emdiff_app.posterior import Report
 from .blocks import Cut
 from .collecting import Collected, Place
 from .job import Watch
-from .look import look
+from .look import TURNS, look
 from .moments import Moments
 from .placed import PlacedNoise
+from .ways import PASS_WAYS, Way
 
 if TYPE_CHECKING:
     from .engine import Engine, Unit
@@ -29,17 +32,21 @@ __all__ = ["Work"]
 class Work:
     """One block of a unit: its data, its imaging model, and where its core goes."""
 
-    def __init__(self, engine: "Engine", unit: "Unit", cut: Cut, result: Collected, watch: Watch) -> None:
-        self.engine, self.unit, self.cut, self.result, self.watch = engine, unit, cut, result, watch
-        self.imaging: Imaging = engine.optics.bind(cut.block)
+    def __init__(
+        self, engine: "Engine", unit: "Unit", cut: Cut, way: Way, result: Collected, watch: Watch
+    ) -> None:
+        self.engine, self.unit, self.cut, self.way = engine, unit, cut, way
+        self.result, self.watch = result, watch
+        self.imaging: Imaging = engine.optics.bind(cut.block, unit.index)
         self.y = self._recorded()
         self.counted = torch.zeros((1, 1, *cut.lengths), dtype=torch.bool, device=self.y.device)
         self.counted[(slice(None), slice(None), *cut.inside)] = True
 
     def restore(self, batches: Sequence[list[int]]) -> None:
-        if not self.engine.samples:
-            mean, variance = self._looked()
-            self.result.estimate(self._place, self._core(mean), self._core(variance))
+        own = self._at_once() if self.way.one_pass or not self.way.samples else None
+        if not self.way.samples:
+            assert own is not None
+            self.result.estimate(self._place, *own)
             return
         moments = Moments()
         for numbers in batches:
@@ -47,30 +54,49 @@ class Work:
             self.result.fits += [agreement(self.imaging, self.y, x[None], self.counted) for x in xs]
             for number, x in zip(numbers, self._core(xs), strict=True):
                 self.result.sample(self._place, number, x[None], moments)
-        self.result.estimate(self._place, torch.as_tensor(moments.mean), moments.variance)
+        mean = torch.as_tensor(moments.mean) if own is None else own[0]
+        self.result.estimate(self._place, mean, moments.variance)
 
-    def _looked(self) -> tuple[Tensor, Tensor]:
-        engine = self.engine
-        mean, variance = look(
-            engine.prior, self.imaging, self.y, turns=engine.settings.turns, on_step=self.watch.step
-        )
+    def _at_once(self) -> tuple[Tensor, Tensor]:
+        """The core of the mean and of the variance, without samples: by one look or one pass."""
+        mean, variance = self._passed() if self.way.one_pass else self._looked()
         if not bool(torch.isfinite(mean).all()):
             raise PriorError(
-                f"{engine.stack.name}, plane {self.unit.index}: the prior gives no finite image of it, so it was not "
-                "restored; look at the image, or choose a sampler by its name."
+                f"{self.engine.stack.name}, plane {self.unit.index}: the prior gives no finite image of it, so it was "
+                "not restored; look at the image, or choose a sampler by its name."
             )
-        # How well it fits is judged of a draw around the mean: the mean itself follows some of the noise.
-        near = mean + variance.sqrt() * self._noise([0]).white(mean)
-        self.result.fits.append(agreement(self.imaging, self.y, near, self.counted))
-        return mean, variance
+        if not self.way.samples:
+            # How well it fits is judged of a draw around the mean: the mean itself follows some of the noise.
+            near = mean + variance.sqrt() * self._noise([0]).white(mean)
+            self.result.fits.append(agreement(self.imaging, self.y, near, self.counted))
+        return self._core(mean), self._core(variance)
+
+    def _looked(self) -> tuple[Tensor, Tensor]:
+        turns = self.engine.settings.turns
+        return look(self.engine.prior, self.imaging, self.y, turns=turns, on_step=self.watch.step)
+
+    def _passed(self) -> tuple[Tensor, Tensor]:
+        ways = len(TURNS) if self.engine.settings.turns else PASS_WAYS
+        prior, usual = self.engine.prior, self.engine.prior.on_tile
+
+        def told(tile: int, tiles: int) -> None:
+            usual(tile, tiles)
+            if tile == tiles and not self.way.samples:
+                self.watch.step()
+
+        prior.on_tile = told
+        try:
+            return one_pass(prior, Batch.of(self.imaging, self.y), ways=ways)
+        finally:
+            prior.on_tile = usual
 
     def _sampled(self, numbers: list[int]) -> Tensor:
         report = Report()
-        xs = posterior.get(self.engine.method).sample(
+        xs = posterior.get(self.way.method).sample(
             self.engine.prior,
             self.imaging,
             self.y.expand(len(numbers), *self.y.shape[1:]).contiguous(),
-            steps=self.engine.steps,
+            steps=self.way.steps,
             generator=self._noise(numbers),
             on_step=lambda step, steps, estimate: self.watch.step(),
             report=report,
@@ -90,21 +116,12 @@ class Work:
         )
 
     def _recorded(self) -> Tensor:
-        """The recorded pixels, (1, C, *spatial) in the prior's units."""
-        stack, (rows, columns) = self.engine.stack, self.cut.block[-2:]
-        indices = [self.unit.index]
-        if self.engine.volumes:
-            depth = self.cut.block[0]
-            indices = [(*self.unit.index, z) for z in range(depth.start, depth.stop)]
-        planes = [stack.region(index, rows, columns) for index in indices]
-        coloured = [p[None] if p.ndim == 2 else np.moveaxis(p, -1, 0) for p in planes]
-        array = np.stack(coloured, 1) if self.engine.volumes else coloured[0]
-        if not np.isfinite(array).all():
-            raise StackError(
-                f"{stack.name}, plane {self.unit.index}: some pixels are not finite (NaN), so it was not restored; "
-                "replace them, or leave that plane out."
-            )
-        scaled = np.ascontiguousarray(self.engine.scale.forward(array.astype(np.float32)), np.float32)
+        """The recorded pixels, (1, C, *spatial) in the prior's units; what is no number counts as missing."""
+        array = self.engine.recorded(self.unit, self.cut).astype(np.float32)
+        finite = np.isfinite(array)
+        array[~finite] = np.nan
+        self.result.missing += int((~finite[(slice(None), *self.cut.inside)]).sum())
+        scaled = np.ascontiguousarray(self.engine.scale.forward(array), np.float32)
         return torch.from_numpy(scaled)[None].to(self.engine.device)
 
     def _core(self, x: Tensor) -> Tensor:

@@ -4,31 +4,36 @@ import hashlib
 import json
 import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from emdiff_app.errors import EMDiffError, StackError
 from emdiff_app.images import Stack, open_stack, save_stack
 from emdiff_app.images.atomic import ensure_free
 from emdiff_app.physics.checking import Agreement
 
+from .checking import verdict_on
 from .job import Cancelled, RestoreProgress, Watch
 from .kept import KeptPlanes, KeptReader
 from .task import Task, sentences_of
 from .words import NEED_SPREAD, SUFFIXES
+
+if TYPE_CHECKING:
+    from .trust import Examined
 
 __all__ = ["Target", "Written", "write_restoration"]
 
 
 @dataclass(frozen=True)
 class Written:
-    """The files that were written, by their words, and what there is to say."""
+    """The files that were written, by their words, and what there is to say; `examined` holds the verdict."""
 
     files: dict[str, Path]
     agreement: Agreement
     sentences: tuple[str, ...]
+    examined: "Examined | None" = None
     clipped: dict[str, int] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
 
@@ -56,13 +61,25 @@ class Target:
         """Whether all files are there and came of the very same restoration of the very same file."""
         return all(path.exists() and _made_by(path) == _key(task) for path in self.files(task).values())
 
+    def verdict(self, task: Task) -> str | None:
+        """The verdict that was written into the files that are there."""
+        path = next(iter(self.files(task).values()))
+        verdict = _provenance(path).get("verdict")
+        return verdict if isinstance(verdict, str) else None
+
 
 def _made_by(path: Path) -> Any:
+    return _provenance(path).get("restoration")
+
+
+def _provenance(path: Path) -> Mapping[str, Any]:
+    """What a result says of itself; nothing where it cannot be read."""
     try:
         with open_stack(path) as stack:
-            return stack.extras.get("provenance", {}).get("restoration")
+            found = stack.extras.get("provenance", {})
     except EMDiffError:
-        return None
+        return {}
+    return found if isinstance(found, Mapping) else {}
 
 
 def write_restoration(
@@ -72,13 +89,15 @@ def write_restoration(
     dtype: str = "float32",
     compression: str = "none",
     overwrite: bool = False,
+    examined: "Examined | None" = None,
     on_progress: Callable[[RestoreProgress], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
     on_resumed: Callable[[int], None] = lambda planes: None,
 ) -> Written:
     """Restore a stack into the files of `target`. Planes that an earlier, unfinished run has made are taken over.
 
-    Samples and estimates are written in `dtype` (`same` as the input, or float32); spreads and shares are float32.
+    Samples and estimates are written in `dtype` (`same` as the input, or float32); spreads and shares are float32. The
+    verdict of a check (`examine_task`) goes into the files, with what the whole stack adds to it.
     """
     files = target.files(task)
     resuming = target.unfinished(task).exists()
@@ -91,7 +110,7 @@ def write_restoration(
     try:
         _check_space(task, kept, target.folder)
         _restore(task, kept, Watch(_count(task), on_progress, should_stop))
-        written = _write(task, kept, files, dtype, compression, overwrite or resuming)
+        written = _write(task, kept, files, dtype, compression, overwrite or resuming, examined)
     except Cancelled:
         raise
     except EMDiffError as error:
@@ -113,14 +132,22 @@ def _restore(task: Task, kept: KeptPlanes, watch: Watch) -> None:
         if all(index in kept for index in unit.planes):
             continue
         made = task.engine.restore(unit, watch)
-        kept.keep(unit.planes, made.planes, made.fits, made.unstable)
+        kept.keep(unit.planes, made.planes, made.fits, made.unstable, made.missing)
     watch.end()
 
 
 def _write(
-    task: Task, kept: KeptPlanes, files: dict[str, Path], dtype: str, compression: str, overwrite: bool
+    task: Task,
+    kept: KeptPlanes,
+    files: dict[str, Path],
+    dtype: str,
+    compression: str,
+    overwrite: bool,
+    examined: "Examined | None",
 ) -> Written:
     agreement = Agreement.of_all(kept.fits)
+    examined = None if examined is None else verdict_on(examined, agreement)
+    found = {**task.facts, **_found(kept, agreement, examined)}
     clipped: dict[str, int] = {}
     left_out: set[str] = set()
     for name, path in files.items():
@@ -131,23 +158,30 @@ def _write(
             dtype="float32" if name in NEED_SPREAD else _dtype(dtype, task.stack),
             overwrite=overwrite,
             compression=compression,
-            provenance={
-                **task.facts,
-                "result": name,
-                "chi2": round(agreement.chi2, 4),
-                "restoration": _key(task),
-            },
+            provenance={**found, "result": name, "restoration": _key(task)},
         )
         clipped[name] = saved.clipped_pixels
         left_out |= set(saved.left_out)
-    sentences = sentences_of(task, kept.fits, kept.unstable)
+    sentences = sentences_of(task, kept.fits, kept.unstable, kept.missing)
     lost = sum(clipped.values())
     if lost:
         sentences = (
             *sentences,
             f"{lost} pixels did not fit into {_dtype(dtype, task.stack)} and were clipped; --dtype float32 keeps them.",
         )
-    return Written(files, agreement, sentences, clipped, tuple(sorted(left_out)))
+    return Written(files, agreement, sentences, examined, clipped, tuple(sorted(left_out)))
+
+
+def _found(kept: KeptPlanes, agreement: Agreement, examined: "Examined | None") -> dict[str, Any]:
+    """What the results show, beside what decided them."""
+    found: dict[str, Any] = {"chi2": round(agreement.chi2, 4)}
+    if kept.missing:
+        found["missing_pixels"] = kept.missing
+    if examined is not None:
+        verdict = examined.assessment.verdict
+        found["verdict"] = verdict.grade.value
+        found["reasons"] = [f"{reason.sentence} {reason.action}" for reason in verdict.reasons]
+    return found
 
 
 def _identity(task: Task) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def test_a_person_gets_the_verdict_with_reasons_and_advice(folder, capsys):
     assert main(["check", "x.tif", "y.tif", "--prior", "p.emprior", "--samples", "2", "--calibrate"]) == 0
     told = capsys.readouterr()
     assert "explains your data" in told.out.splitlines()[0]
-    assert "Restorations of this image by p.emprior: " in told.out
+    assert "Restorations of this image by p.emprior:\n  VERDICT: " in told.out
     assert "calibrated" in told.out
     assert "50 % intervals hold the truth in" in told.out
     # The calibration was kept, and later checks know it.

@@ -11,6 +11,7 @@ from emdiff_app.cli import main
 from emdiff_app.errors import StackError
 from emdiff_app.images import open_stack, save_stack
 from emdiff_app.restoring import find_sources
+from emdiff_app.restoring.trust import Grade
 
 sys.path.append(str(Path(__file__).parents[1] / "restoring"))
 from restoring_tools import BLURRED, squares, stack_of, write_small
@@ -72,9 +73,54 @@ def test_a_mistake_of_ours_is_told_from_a_bad_file(folder, capsys, monkeypatch):
 def test_a_batch_is_summed_up_in_a_table(folder, capsys):
     assert run(folder, inputs=[str(folder / "in" / "cells-*")]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["image", "state", "chi2", "results"]
+    assert lines[0].split() == ["image", "state", "chi2", "verdict", "results"]
+    assert all(any(grade.value in line for grade in Grade) for line in lines[1:])
     assert len(lines) == 3
     assert all("restored" in line for line in lines[1:])
+
+
+def test_each_image_gets_a_verdict_with_its_reasons_and_a_report(folder, capsys):
+    assert run(folder, "--report", "--json") == 0
+    out, err = capsys.readouterr()
+    (found,) = json.loads(out)["restored"]
+    assert found["verdict"] in [grade.value for grade in Grade]
+    assert found["spread_label"] == "uncalibrated"
+    assert f"VERDICT: {found['verdict'].upper()}" in err
+    assert "The spread is uncalibrated" in err
+    assert all(f"why: {reason['sentence']}" in err for reason in found["reasons"])
+    page = Path(found["report"]).read_text(encoding="utf-8")
+    assert found["verdict"].capitalize() in page
+    assert "emdiff restore" in page
+    with open_stack(found["mean"]) as made:
+        told = made.extras["provenance"]
+    assert (told["verdict"], told["spread"]) == (found["verdict"], "uncalibrated")
+    assert len(told["reasons"]) == len(found["reasons"])
+    assert run(folder, "--json") == 0
+    (again,) = json.loads(capsys.readouterr().out)["there_already"]
+    assert again["verdict"] == found["verdict"]
+
+
+def test_the_check_can_be_left_out(folder, capsys, monkeypatch):
+    from emdiff_app.restoring import trust
+
+    monkeypatch.setattr(trust, "examine", lambda *_, **__: 1 / 0)
+    assert run(folder, "--no-check", "--json") == 0
+    out, err = capsys.readouterr()
+    assert "verdict" not in json.loads(out)["restored"][0]
+    assert "VERDICT" not in err
+
+
+def test_what_cannot_be_checked_is_restored_all_the_same(folder, capsys, monkeypatch):
+    from emdiff_app.restoring import trust
+
+    def refuse(*_, **__):
+        raise StackError("it is too strange")
+
+    monkeypatch.setattr(trust, "examine", refuse)
+    assert run(folder) == 0
+    assert (
+        "there is no verdict, since the check could not be made: it is too strange" in capsys.readouterr().err
+    )
 
 
 def test_the_same_command_again_does_nothing_twice(folder, capsys):
@@ -134,6 +180,8 @@ def test_classical_methods_need_no_prior(folder, capsys):
         (["--format", "jpeg"], "--format"),
         (["--intensities", "bright"], "--intensities"),
         (["--set", "iterations=3"], "--set"),
+        (["--report", "--no-check"], "--no-check"),
+        (["--noise-per-image", "perhaps"], "yes, no or auto"),
         (["--method", "magic"], "magic"),
     ],
 )

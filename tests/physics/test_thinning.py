@@ -75,3 +75,22 @@ def test_each_image_keeps_its_noise_model_in_a_batch():
 def test_a_share_that_is_none_is_refused():
     with pytest.raises(PhysicsError, match="between 0 and 1"):
         thin(torch.zeros(1, 1, 8, 8), GaussianNoise(sigma=1), generator(), share=1.0)
+
+
+@pytest.mark.parametrize(
+    "noise", [GaussianNoise(sigma=3), PoissonGaussianNoise(offset=100, gain=2, read_noise=4)]
+)
+def test_pixels_that_are_not_numbers_are_missing_in_both_halves_and_to_their_neighbours(noise):
+    level = torch.full((1, 1, 40, 40), 130.0)
+    y = noise.parameters().simulate(level, torch.Generator().manual_seed(0))
+    missing = torch.zeros(y.shape, dtype=torch.bool)
+    missing[..., ::3, ::2] = True
+    wild = torch.where(missing, torch.tensor(torch.inf), y)
+    holed = torch.where(missing, torch.tensor(torch.nan), y)
+    halves = [thin(image, noise, torch.Generator().manual_seed(1)) for image in (holed, wild)]
+    for half in (halves[0].first, halves[0].second):
+        assert bool((half.isnan() == missing).all())
+        assert float(half[~missing].mean()) == pytest.approx(130, abs=1)
+    assert torch.equal(halves[0].first[~missing], halves[1].first[~missing])
+    both = (halves[0].first - 130)[~missing] * (halves[0].second - 130)[~missing]
+    assert abs(float(both.mean())) < 0.15 * float(halves[0].first[~missing].var())

@@ -6,7 +6,7 @@ import torch
 from restoring_tools import BLURRED, NOISE, SIZES, gaussian_prior, small_prior, squares, stack_of, write_small
 
 import emdiff_app
-from emdiff_app.errors import EMDiffError, PhysicsError, PriorError
+from emdiff_app.errors import PhysicsError, PriorError
 from emdiff_app.images import PixelSize, stack_from_array
 from emdiff_app.physics import ImagingModel
 from emdiff_app.restoring import Cancelled, restore
@@ -207,16 +207,25 @@ def test_colour_is_refused_by_a_prior_of_one_channel(prior):
         restore(photo, prior)
 
 
-def test_a_pixel_that_is_not_a_number_is_refused(prior, stack):
-    array = stack.numpy()
-    array[1, 4, 4] = np.nan
-    with pytest.raises(EMDiffError, match="NaN"):
-        restore(stack_from_array(array, "ZYX", name="broken"), prior)
-
-
 def test_a_prior_in_memory_needs_to_be_told_the_imaging_model(stack):
     with pytest.raises((PriorError, PhysicsError), match="imaging model"):
         restore(stack, small_prior())
+
+
+def test_the_verdict_is_made_when_it_is_asked_for(prior, stack, monkeypatch):
+    """And not before: who wants only the pixels waits for nothing else."""
+    from emdiff_app.restoring import trust
+
+    asked, examine = [], trust.examine
+    monkeypatch.setattr(trust, "examine", lambda *a, **k: asked.append(1) or examine(*a, **k))
+    result = restore(stack, prior)
+    assert not asked
+    assert result.verdict.headline == result.verdict.headline
+    assert asked == [1]
+    assert result.examined.assessment.figures.pixels > 0
+    checked = restore(stack, prior, check=True)
+    assert asked == [1, 1]
+    assert checked.verdict == result.verdict
 
 
 def test_a_model_that_cannot_explain_the_data_is_said(prior, stack):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from emdiff_app.restoring.trust import Figures, Grade, judge
+from emdiff_app.restoring.trust import Figures, Grade, judge, with_whole
 from emdiff_app.restoring.trust.records import Blur, Predictions, Verdict
 
 GOOD = {
@@ -98,3 +98,23 @@ def test_figures_and_verdict_survive_json():
     assert Figures.model_validate_json(figures.model_dump_json()) == figures
     verdict = judge(Figures(**{**GOOD, "saturated": 0.01}))
     assert Verdict.model_validate_json(verdict.model_dump_json()) == verdict
+
+
+@pytest.mark.parametrize(
+    ("chi2", "grade", "word"),
+    [
+        (1.05, Grade.TRUST, ""),
+        (1.3, Grade.CARE, "larger"),
+        (1.8, Grade.STOP, "larger"),
+        (0.5, Grade.STOP, "smaller"),
+    ],
+)
+def test_the_whole_image_has_a_say(chi2, grade, word):
+    found = with_whole(judge(Figures(**GOOD)), chi2)
+    assert found.grade is grade
+    assert word in "".join(reason.sentence for reason in found.reasons)
+
+
+def test_what_the_crops_said_already_is_not_said_twice():
+    found = judge(Figures(**{**GOOD, "chi2": (2.0, 2.2)}))
+    assert with_whole(found, 2.1) == found

@@ -75,6 +75,8 @@ def thin(
       given the level is exactly the variance: the halves are uncorrelated and have the right mean and variance.
       Their third moments are those of neither half (an approximation that fades with the photons). In the
       dark, where noise makes that `w^2` negative, the mean of even neighbours takes the place of y in it.
+
+    Pixels that are not finite were not recorded: they are NaN in both halves, and no neighbour of any other.
     """
     if not 0 < share < 1:
         raise PhysicsError(
@@ -101,6 +103,24 @@ def _thin_one(
     y: Tensor, offset: Tensor, gain: Tensor, read: Tensor, share: float, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """One image, whose parameters broadcast against it."""
+    seen = torch.isfinite(y)
+    if not bool(seen.all()):
+        level = torch.where(seen, y, 0.0).sum() / seen.sum().clamp(min=1)
+        halves = _split(torch.where(seen, y, level), seen, offset, gain, read, share, generator)
+        first, second = (torch.where(seen, half, torch.nan) for half in halves)
+        return first, second
+    return _split(y, seen, offset, gain, read, share, generator)
+
+
+def _split(
+    y: Tensor,
+    seen: Tensor,
+    offset: Tensor,
+    gain: Tensor,
+    read: Tensor,
+    share: float,
+    generator: torch.Generator,
+) -> tuple[Tensor, Tensor]:
     n = torch.randn(y.shape, generator=generator, device=y.device, dtype=y.dtype)
     a = ((1 - share) / share) ** 0.5
     if bool((gain > 0).all() & (read < COUNTABLE * gain).all()):
@@ -113,11 +133,11 @@ def _thin_one(
             offset + gain * kept / share + rest + a * w,
             offset + gain * (counts - kept) / (1 - share) + rest - w / a,
         )
-    w = _variance(y, offset, gain, read).sqrt() * n
+    w = _variance(y, seen, offset, gain, read).sqrt() * n
     return y + a * w, y - w / a
 
 
-def _variance(y: Tensor, offset: Tensor, gain: Tensor, read: Tensor) -> Tensor:
+def _variance(y: Tensor, seen: Tensor, offset: Tensor, gain: Tensor, read: Tensor) -> Tensor:
     """Numbers, not below zero, whose mean given the level is the variance there (nearly so in the dark).
 
     Whose value is taken, the pixel's or its neighbours', is decided by the neighbours alone: a choice
@@ -126,17 +146,16 @@ def _variance(y: Tensor, offset: Tensor, gain: Tensor, read: Tensor) -> Tensor:
     own = (gain * (y - offset) + read**2).expand_as(y)
     if not bool((gain > 0).any()):
         return own
-    mean, square = _neighbours(y - offset), _neighbours((y - offset) ** 2)
+    mean, square = (_neighbours(v, seen) for v in (y - offset, (y - offset) ** 2))
     around = (gain * mean + read**2).clamp(min=0)
     even = square - mean**2 < UNEVEN * around  # no edge among the neighbours, only noise
     dark = around < 4 * gain * around.sqrt()
     return torch.where(dark & even, around, own).clamp(min=0)
 
 
-def _neighbours(y: Tensor) -> Tensor:
-    """The mean of the 5x5 pixels about each one, without itself."""
-    flat = y.reshape(-1, 1, *y.shape[-2:])
-    sums = [
-        avg_pool2d(v, WINDOW, 1, WINDOW // 2, divisor_override=1) - v for v in (flat, torch.ones_like(flat))
-    ]
+def _neighbours(y: Tensor, seen: Tensor) -> Tensor:
+    """The mean of the 5x5 pixels about each one that were seen, without itself."""
+    weight = seen.expand(y.shape).to(y.dtype)
+    flat = [v.reshape(-1, 1, *y.shape[-2:]) for v in (weight * y, weight)]
+    sums = [avg_pool2d(v, WINDOW, 1, WINDOW // 2, divisor_override=1) - v for v in flat]
     return (sums[0] / sums[1].clamp(min=1)).reshape(y.shape)

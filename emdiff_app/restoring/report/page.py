@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from emdiff_app import __version__
 from emdiff_app.images.atomic import write_bytes
-from emdiff_app.restoring.trust.calibration import NOMINAL, Calibration
+from emdiff_app.restoring.trust.calibration import NOMINAL, UNKNOWN, Calibration
 from emdiff_app.restoring.trust.records import ALL_WELL, Figures, Grade, Verdict
 
 from .evidence import evidence_rows
@@ -111,11 +111,7 @@ def _verdict(verdict: Verdict, calibration: Calibration | None) -> str:
         for r in verdict.reasons
     )
     text = f"<ol>{reasons}</ol>" if reasons else f"<p>{escape(ALL_WELL)}</p>"
-    spread = (
-        calibration.sentence
-        if calibration
-        else "The spread is uncalibrated: nobody has yet compared it with true errors on simulated images."
-    )
+    spread = calibration.sentence if calibration else UNKNOWN
     return (
         f'<section class="verdict {grade.name.lower()}"><h2><span class="mark" aria-hidden="true">{MARKS[grade]}'
         f"</span> {escape(grade.capitalize())}</h2>{text}<p>{escape(spread)}</p></section>"

@@ -3,9 +3,9 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .calibration import NOMINAL, Calibration, calibration_key, keep_calibration, kept_calibration
+from .calibration import NOMINAL, UNKNOWN, Calibration, calibration_key, keep_calibration, kept_calibration
 from .records import Figures, Grade, Reason, Verdict
-from .verdict import judge
+from .verdict import judge, with_whole
 
 if TYPE_CHECKING:
     from .assessing import Assessment, assess, draw
@@ -30,6 +30,7 @@ _HOME = {
 
 __all__ = [
     "NOMINAL",
+    "UNKNOWN",
     "Assessment",
     "Calibration",
     "Examined",
@@ -50,6 +51,7 @@ __all__ = [
     "keep_calibration",
     "kept_calibration",
     "tarp",
+    "with_whole",
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,7 @@ BARS, REACH = 40, 5
 SMALLEST = 16
 MOST_RECORDED = 0.95
 """With more pixels missing the spectrum says more of what fills them than of the recording."""
+OnStep = Callable[[], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,11 +64,16 @@ def draw(
     sampler: str,
     steps: int,
     generator: torch.Generator,
+    on_step: OnStep = lambda: None,
 ) -> Tensor:
     """`count` samples (K, B, C, *domain) of every image of y, in pairs."""
     sample = posterior.get(sampler).sample
+
+    def told(*_: object) -> None:
+        on_step()
+
     each = in_pairs(generator, count)
-    return torch.stack([sample(prior, imaging, y, steps=steps, generator=own) for own in each])
+    return torch.stack([sample(prior, imaging, y, steps=steps, generator=own, on_step=told) for own in each])
 
 
 @torch.no_grad()
@@ -80,12 +87,13 @@ def assess(
     steps: int = 24,
     seed: int = 0,
     hold_out: bool = True,
+    on_step: OnStep = lambda: None,
 ) -> Assessment:
     """Judge `samples` (K, B, C, *domain) of the recorded images y (B, C, *field), all in the prior's units.
 
     `sampler` and `steps` are those that made the samples; the hold-out restores one half of the photons with
     them. Crops of 64 pixels and more are best: beside them stand images of the prior's own, which are made
-    once for each size.
+    once for each size. `on_step` is called after every step of the sampler, and may raise to stop.
     """
     generator = torch.Generator().manual_seed(seed)
     seen = imaging.seen(y).expand_as(y)
@@ -99,7 +107,7 @@ def assess(
         **_of_residual(imaging, y, samples, residual, seen),
         **_of_recording(imaging, y, seen),
         **_of_prior(prior, imaging, y, samples[0], fields, seen, generator),
-        predictions=_predictions(prior, imaging, y, seen, len(samples), sampler, steps, generator)
+        predictions=_predictions(prior, imaging, y, seen, len(samples), sampler, steps, generator, on_step)
         if hold_out
         else None,
         doubtful=structures.doubtful if structures else None,
@@ -191,10 +199,13 @@ def _predictions(
     sampler: str,
     steps: int,
     generator: torch.Generator,
+    on_step: OnStep,
 ) -> Predictions:
     def restored(model: Imaging, half: Tensor) -> Tensor:
         count = min(samples, HALF_SAMPLES)
-        return draw(prior, model, half, count, sampler=sampler, steps=steps, generator=generator)
+        return draw(
+            prior, model, half, count, sampler=sampler, steps=steps, generator=generator, on_step=on_step
+        )
 
     return predict_other_half(imaging, y, seen, restored, generator)
 

@@ -13,7 +13,7 @@ from emdiff_app.errors import EMDiffError
 from emdiff_app.images.atomic import write_bytes
 from emdiff_app.physics import ImagingModel
 
-__all__ = ["NOMINAL", "Calibration", "calibration_key", "keep_calibration", "kept_calibration"]
+__all__ = ["NOMINAL", "UNKNOWN", "Calibration", "calibration_key", "keep_calibration", "kept_calibration"]
 
 NOMINAL = (0.5, 0.8, 0.9)
 CLOSE = 0.06
@@ -22,6 +22,10 @@ TARP_CLOSE = 0.15
 FACTORS = (0.5, 2.0)
 """A spread that is off by more is not mended by a factor."""
 LARGEST = 1 << 16
+UNKNOWN = (
+    "The spread is uncalibrated: it has not been compared with true errors on simulated images yet (emdiff check "
+    "--calibrate does)."
+)
 
 
 class Calibration(BaseModel):

@@ -26,13 +26,12 @@ def predict_other_half(
 ) -> Predictions:
     """Split y; measure `<(y2 - prediction)^2 / Var[y2]>` for the restored first half and for its rivals.
 
-    The variance is the same for all, so that none gains by saying that the noise is large. The mean of K samples
-    is off from that of many by `Var / K`, which is taken off: K is the price of a quick check, not of the restoration.
+    The variance is the same for all, so that none gains by saying that the noise is large. Samples come in pairs, so
+    the mean of two is nearly that of many.
     """
-    filled = torch.where(seen, y, blurred(y, seen, WIDTHS[-1]))
-    halves = thin(filled, imaging.noise, generator)
+    halves = thin(torch.where(seen, y, torch.nan), imaging.noise, generator)
     other = replace(imaging, noise=halves.second_noise)
-    variance = noise_at(other, filled, seen)
+    variance = noise_at(other, y, seen)
 
     def error(prediction: Tensor) -> float:
         off = (halves.second - prediction).square() / variance
@@ -41,12 +40,9 @@ def predict_other_half(
     axes = tuple(range(1, y.ndim))
     level = torch.where(seen, halves.first, 0.0).sum(axes, keepdim=True)
     level = level / seen.sum(axes, keepdim=True).clamp_min(1)
-    first = torch.where(seen, halves.first, torch.nan) if not bool(seen.all()) else halves.first
-    drawn = restore(replace(imaging, noise=halves.first_noise), first)
-    seen_at = torch.stack([imaging.apply(x) for x in drawn])
-    few = 0.0 if len(drawn) < 2 else error(halves.second - seen_at.var(0).sqrt()) / len(drawn)
+    drawn = restore(replace(imaging, noise=halves.first_noise), halves.first)
     return Predictions(
-        restored=error(seen_at.mean(0)) - few,
+        restored=error(torch.stack([imaging.apply(x) for x in drawn]).mean(0)),
         recorded=error(halves.first),
         blurred=min(error(blurred(halves.first, seen, width)) for width in WIDTHS),
         level=error(level.expand_as(y)),

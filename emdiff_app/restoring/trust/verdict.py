@@ -10,17 +10,37 @@ from collections.abc import Callable
 
 from .records import Figures, Grade, Reason, Verdict
 
-__all__ = ["RULES", "judge"]
+__all__ = ["RULES", "judge", "with_whole"]
 
 Rule = Callable[[Figures], Reason | None]
 UNCERTAIN = 3.0
 """A figure that scatters by chance counts where it is so many times as far off as its scatter."""
+TOO_MUCH, TOO_LITTLE = (1.15, 1.5), (-0.85, -0.6)
+"""The limits of chi2 above 1, and below it with the sign turned."""
 
 
 def judge(figures: Figures) -> Verdict:
     """All reasons against a restoration, the gravest first; without any it is trustworthy."""
-    found = [reason for rule in RULES if (reason := rule(figures)) is not None]
-    found.sort(key=lambda reason: reason.grade is not Grade.STOP)
+    return _verdict([reason for rule in RULES if (reason := rule(figures)) is not None])
+
+
+def with_whole(verdict: Verdict, chi2: float) -> Verdict:
+    """The verdict on crops, and what chi2 over the whole image adds where that of the crops was well."""
+    if any(reason.name == "noise" for reason in verdict.reasons):
+        return verdict
+    grade = _above(chi2, *TOO_MUCH) or _above(-chi2, *TOO_LITTLE)
+    reason = _reason(
+        "whole image",
+        grade,
+        f"Over the whole image what the restoration leaves over is {'larger' if chi2 > 1 else 'smaller'} than the "
+        f"noise (chi2 = {chi2:.2f}), though not in the parts that were looked at closely.",
+        "Look at the residual, and for parts of the image that are unlike the rest.",
+    )
+    return verdict if reason is None else _verdict([*verdict.reasons, reason])
+
+
+def _verdict(found: list[Reason]) -> Verdict:
+    found = sorted(found, key=lambda reason: reason.grade is not Grade.STOP)
     return Verdict(grade=found[0].grade if found else Grade.TRUST, reasons=tuple(found))
 
 
@@ -95,11 +115,11 @@ def outside(f: Figures) -> Reason | None:
 def noise(f: Figures) -> Reason | None:
     """Only what is below the noise promised is certain: more may be fine structure that the prior does not know."""
     chi2 = f.mean_chi2
-    if chi2 < 0.85:
+    if chi2 < -TOO_LITTLE[0]:
         smoothed = f.whiteness[0] > 0.1
         return _reason(
             "noise",
-            _above(-chi2, -0.85, -0.6),
+            _above(-chi2, *TOO_LITTLE),
             f"What is left over is smaller than the noise of the imaging model (chi2 = {chi2:.2f}), "
             + (
                 "and neighbouring pixels have it in common: the image was smoothed or denoised before."
@@ -108,12 +128,12 @@ def noise(f: Figures) -> Reason | None:
             ),
             "Use the image as the camera recorded it." if smoothed else "Estimate the noise again.",
         )
-    if chi2 <= 1.15:
+    if chi2 <= TOO_MUCH[0]:
         return None
     coloured = max(f.whiteness) > 0.1
     return _reason(
         "noise",
-        _above(chi2, 1.15, 1.5),
+        _above(chi2, *TOO_MUCH),
         f"The restored image, recorded again, does not match your data (chi2 = {chi2:.2f}): "
         + (
             "structure is left over, so the blur of the model or the prior does not fit."

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,26 +12,32 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from emdiff_app import posterior
+from emdiff_app.diffusion import Batch, Prior
+from emdiff_app.diffusion.one_pass import one_pass
 from emdiff_app.errors import EMDiffError
 from emdiff_app.images import IntensityScale, Stack
-from emdiff_app.physics import Imaging, ImagingModel, MaskSpec
+from emdiff_app.physics import Imaging, ImagingModel, MaskSpec, NoiseSpec, bind_noise
 from emdiff_app.physics.simulating import acts_on_volumes
-from emdiff_app.posterior import auto
 from emdiff_app.restoring.intensities import scales_for
+from emdiff_app.restoring.look import look
 from emdiff_app.restoring.task import KnownPrior
+from emdiff_app.restoring.ways import PASS_WAYS, Settings, Way, way_for
 
-from .assessing import Assessment, assess, draw
-from .calibrating import calibrate
+from .assessing import Assessment, OnStep, assess, draw
+from .calibrating import Estimate, calibrate, calibrate_estimate
 from .calibration import Calibration, calibration_key, keep_calibration, kept_calibration
 
 __all__ = ["Crop", "Examined", "calibrate_stack", "examine"]
 
-SIDE, CROPS, SAMPLES = 64, 4, 6
+SIDE, CROPS, SAMPLES = 64, 4, 4
+CALIBRATED = 6
+"""So many samples of each simulated image."""
 DEPTH = 8
 """Slices of a crop of a volume."""
-LOOKED_AT = 12
-"""Crops are chosen from so many planes."""
+LOOKED_AT, LARGEST = 12, 2048
+"""Crops are chosen from so many planes, and from a part of this side where planes are larger."""
+LEAST = 0.25
+"""Of a crop at least this share must have been recorded, where the stack has such crops."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,8 @@ class _Bound:
     scale: IntensityScale
     model: ImagingModel
     steps: int
+    usual: Way
+    """How such a stack is restored when nothing is asked for."""
 
 
 def examine(
@@ -83,9 +93,14 @@ def examine(
     crops: int = CROPS,
     seed: int = 0,
     intensities: str = "prior",
+    noises: Mapping[tuple[int, ...], NoiseSpec] | None = None,
+    on_step: OnStep = lambda: None,
 ) -> Examined:
-    """Restore some crops of a recorded stack and judge that; a calibration that was kept goes with it."""
-    bound = _bound(stack, prior, model, sampler, steps, crops, seed, intensities)
+    """Restore some crops of a recorded stack and judge that; a calibration that was kept goes with it.
+
+    `noises` is the noise of each plane, where they differ. `on_step` may raise to stop.
+    """
+    bound = _bound(stack, prior, model, sampler, steps, crops, seed, intensities, noises)
     generator = torch.Generator().manual_seed(seed)
     drawn = draw(
         prior.prior,
@@ -95,15 +110,19 @@ def examine(
         sampler=sampler,
         steps=bound.steps,
         generator=generator,
+        on_step=on_step,
     )
     found = assess(
-        prior.prior, bound.imaging, bound.recorded, drawn, sampler=sampler, steps=bound.steps, seed=seed + 1
+        prior.prior,
+        bound.imaging,
+        bound.recorded,
+        drawn,
+        sampler=sampler,
+        steps=bound.steps,
+        seed=seed + 1,
+        on_step=on_step,
     )
-    kept = (
-        kept_calibration(calibration_key(prior.sha256, bound.model, sampler, bound.steps))
-        if prior.sha256
-        else None
-    )
+    kept = kept_calibration(_key(prior, bound, bound.usual)) if prior.sha256 else None
     return Examined(found, kept, bound.crops, bound.scale, bound.model, prior.name, sampler, bound.steps)
 
 
@@ -112,14 +131,18 @@ def calibrate_stack(
     prior: KnownPrior,
     model: ImagingModel | None = None,
     *,
-    samples: int = SAMPLES,
+    samples: int = CALIBRATED,
     sampler: str = "auto",
     steps: int | None = None,
     images: int = 12,
     seed: int = 0,
     intensities: str = "prior",
 ) -> Calibration:
-    """Measure the calibration for such a stack, and keep it where the prior is a file."""
+    """Measure the calibration for such a stack, and keep it where the prior is a file.
+
+    That of samples, and that of the estimate without samples where such stacks are restored by one: the latter is
+    returned then.
+    """
     bound = _bound(stack, prior, model, sampler, steps, 1, seed, intensities)
     found = calibrate(
         prior.prior,
@@ -129,10 +152,42 @@ def calibrate_stack(
         sampler=sampler,
         steps=bound.steps,
         seed=seed,
+        seen=torch.isfinite(bound.recorded[:1]) if _masks(bound.model) else None,
     )
-    if prior.sha256:
-        keep_calibration(calibration_key(prior.sha256, bound.model, sampler, bound.steps), found)
+    _keep(prior, bound, _by_samples(bound, sampler), found)
+    if bound.usual.samples or _masks(bound.model):
+        return found
+    found = calibrate_estimate(
+        prior.prior,
+        bound.imaging,
+        _estimate(prior.prior, bound.usual),
+        images=images,
+        sampler=bound.usual.calibrated_as,
+        steps=bound.usual.steps,
+        seed=seed,
+    )
+    _keep(prior, bound, bound.usual, found)
     return found
+
+
+def _by_samples(bound: _Bound, sampler: str) -> Way:
+    return replace(bound.usual, calibrated_as=sampler, steps=bound.steps)
+
+
+def _estimate(prior: Prior, way: Way) -> Estimate:
+    """What `way` makes of recorded images without samples."""
+    if way.one_pass:
+        return lambda imaging, y: one_pass(prior, Batch.of(imaging, y), ways=PASS_WAYS)
+    return lambda imaging, y: look(prior, imaging, y, on_step=lambda: None)
+
+
+def _key(prior: KnownPrior, bound: _Bound, way: Way) -> str:
+    return calibration_key(prior.sha256, bound.model, way.calibrated_as, way.steps)
+
+
+def _keep(prior: KnownPrior, bound: _Bound, way: Way, found: Calibration) -> None:
+    if prior.sha256:
+        keep_calibration(_key(prior, bound, way), found)
 
 
 def _bound(
@@ -144,6 +199,7 @@ def _bound(
     count: int,
     seed: int,
     intensities: str,
+    noises: Mapping[tuple[int, ...], NoiseSpec] | None = None,
 ) -> _Bound:
     chosen = model or prior.model
     if chosen is None:
@@ -165,8 +221,21 @@ def _bound(
     imaging = _without_masks(chosen).bind(
         tuple(recorded.shape[2:]), pixel_size=stack.pixel_size, scale=noise_scale, device=device
     )
-    name = auto.choose(imaging, prior.prior)[0] if sampler == "auto" else sampler
-    return _Bound(imaging, recorded.to(device), places, scale, chosen, steps or posterior.get(name).steps)
+    if noises is not None:
+        own = [noises.get(place.index, chosen.noise) for place in places]
+        noise = bind_noise(own, recorded.ndim, device=device).scaled(noise_scale)
+        imaging = replace(imaging, noise=noise)
+    holes = bool(_masks(chosen)) or not bool(torch.isfinite(recorded).all())
+    drawing = Settings(samples=SAMPLES, sampler=sampler, steps=steps)
+    way = way_for(drawing, imaging, prior.prior, holes=holes)
+    usual = way_for(
+        Settings(sampler=sampler, steps=steps),
+        imaging,
+        prior.prior,
+        prior.estimate,
+        holes=bool(_masks(chosen)),
+    )
+    return _Bound(imaging, recorded.to(device), places, scale, chosen, way.steps, usual)
 
 
 def _choose(stack: Stack, field: tuple[int, ...], count: int, seed: int) -> tuple[Crop, ...]:
@@ -175,16 +244,19 @@ def _choose(stack: Stack, field: tuple[int, ...], count: int, seed: int) -> tupl
     planes = list(stack.plane_indices())
     looked = [planes[i] for i in sorted(rng.choice(len(planes), min(len(planes), LOOKED_AT), replace=False))]
     found: list[tuple[float, Crop]] = []
+    sparse: list[tuple[float, Crop]] = []
     for index in looked:
-        plane = stack.plane(index)
+        starts = [int(rng.integers(max(stack.sizes[a] - LARGEST, 0) + 1)) for a in "YX"]
+        part = [slice(s, min(s + LARGEST, stack.sizes[a])) for s, a in zip(starts, "YX", strict=True)]
+        plane = stack.region(index, *part)
         grey = plane.mean(-1) if plane.ndim == 3 else plane
-        starts = [_starts(n, f) for n, f in zip(grey.shape, field, strict=True)]
-        for row in starts[0]:
-            for column in starts[1]:
-                part = np.asarray(grey[row : row + field[0], column : column + field[1]], np.float64)
-                finite = part[np.isfinite(part)]
-                if finite.size:
-                    found.append((float(finite.std()), Crop(tuple(index), row, column)))
+        for row, column in itertools.product(*map(_starts, grey.shape, field)):
+            crop = np.asarray(grey[row : row + field[0], column : column + field[1]], np.float64)
+            finite = crop[np.isfinite(crop)]
+            if finite.size:
+                own = found if finite.size >= LEAST * crop.size else sparse
+                own.append((float(finite.std()), Crop(tuple(index), starts[0] + row, starts[1] + column)))
+    found = found or sparse
     if not found:
         raise EMDiffError(
             f"{stack.name or 'The stack'} holds no finite values, so there is nothing to check."
@@ -211,12 +283,12 @@ def _read(
         depth = stack.sizes["Z"]
         first = min(max(place.index[axis] - DEPTH // 2, 0), max(depth - DEPTH, 0))
         slices = [
-            stack.plane((*place.index[:axis], z, *place.index[axis + 1 :]))[rows, columns]
+            stack.region((*place.index[:axis], z, *place.index[axis + 1 :]), rows, columns)
             for z in range(first, min(first + DEPTH, depth))
         ]
         part = np.stack(slices)
     else:
-        part = stack.plane(place.index)[rows, columns]
+        part = stack.region(place.index, rows, columns)
     values = np.asarray(part, np.float32)
     values = np.moveaxis(values, -1, 0) if "S" in stack.axes else values[None]
     y = torch.from_numpy(np.ascontiguousarray(scale.forward(values), np.float32))
@@ -225,8 +297,8 @@ def _read(
 
 
 def _recorded(stack: Stack, model: ImagingModel, rows: slice, columns: slice) -> NDArray[np.bool_] | None:
-    """Which pixels of a crop the model's masks let through."""
-    if not _masks(model):
+    """Which pixels of a crop the model's masks let through; those that come with the images are known by NaN."""
+    if not any(mask.pattern != "array" for mask in _masks(model)):
         return None
     whole = tuple(stack.sizes[a] for a in "YX")
     masks = model.model_copy(update={"operator": _masks(model)})
