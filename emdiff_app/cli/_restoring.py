@@ -172,19 +172,14 @@ def _there_already(choices: Choices, source: Source, target: "Target", task: "Ta
 
 def _examined(task: "Task", name: str) -> "Examined | None":
     """The check comes first: who restores for an hour should know before that something is wrong."""
-    from emdiff_app.restoring import Cancelled, examine_task
+    from emdiff_app.restoring import examine_if_possible
     from emdiff_app.restoring.trust import Grade
 
-    try:
-        found = examine_task(task)
-    except Cancelled:
-        raise
-    except EMDiffError as error:
-        say(f"{name}: there is no verdict, since the check could not be made: {error}")
-        return None
-    verdict = found.assessment.verdict
-    if verdict.grade is Grade.STOP:
-        say(f"{name}: {verdict.headline} It is restored all the same.")
+    found, why_not = examine_if_possible(task)
+    if found is None:
+        say(f"{name}: {why_not}")
+    elif found.assessment.verdict.grade is Grade.STOP:
+        say(f"{name}: {found.assessment.verdict.headline} It is restored all the same.")
     return found
 
 

@@ -7,13 +7,14 @@ from typing import Any, Literal
 
 from emdiff_app.errors import EMDiffError
 from emdiff_app.images import Stack
-from emdiff_app.restoring import RestoreProgress
+from emdiff_app.restoring import Cancelled, RestoreProgress
+from emdiff_app.restoring.trust.records import Verdict
 
 from .host import ImageRef, Result
-from .jobs import Talk
+from .jobs import CHECKING, Talk
 from .model_form import ModelForm
 
-__all__ = ["BatchTask", "ExamineTask", "Mode", "RestoreTask", "Restored", "Wanted"]
+__all__ = ["BatchTask", "Mode", "RestoreTask", "Restored", "Wanted"]
 
 Mode = Literal["clean", "average", "samples"]
 KINDS = {"mean": "restored", "spread": "uncertainty"}
@@ -76,8 +77,19 @@ class RestoreTask:
             on_results=lambda results: talk.parts(self._parts(results)),
             should_stop=talk.should_stop,
         )
-        verdict, *reasons = done.sentences or ("Restored.",)
-        return Restored(verdict, tuple(reasons))
+        planes = max((len(list(made.plane_indices())) for made in done.results.values()), default=1)
+        talk.progress(RestoreProgress(planes, planes, 0, 1), CHECKING)
+        try:
+            verdict = done.verdict
+        except Cancelled:
+            return Restored(
+                "It was cancelled before there was a verdict; the restored image is whole.", done.sentences
+            )
+        except EMDiffError as error:
+            return Restored(
+                "There is no verdict, since the check could not be made.", (str(error), *done.sentences)
+            )
+        return Restored(verdict.headline, (*_reasons(verdict), *done.sentences))
 
     def _parts(self, results: Mapping[str, Stack]) -> tuple[Result, ...]:
         """The restored image last, so that it lies on top."""
@@ -92,26 +104,8 @@ class RestoreTask:
         return Result(stack.with_(name=f"{self.image.name} {kind}"), self.image.key, kind)
 
 
-@dataclass(frozen=True, eq=False)
-class ExamineTask:
-    """Whether to believe restorations of an image: some crops of it are restored and checked from every side."""
-
-    image: ImageRef
-    prior: Path
-    form: ModelForm
-    device: str
-
-    def __call__(self) -> Restored:
-        from .torch_ahead import load_torch
-
-        load_torch()
-        from emdiff_app.restoring import known_prior
-        from emdiff_app.restoring.trust import examine
-
-        model = self.form.imaging_model() if self.form.noise else None
-        found = examine(self.image.stack, known_prior(self.prior, self.device), model)
-        verdict = found.assessment.verdict
-        return Restored(verdict.headline, tuple(f"{r.sentence} {r.action}" for r in verdict.reasons))
+def _reasons(verdict: Verdict) -> tuple[str, ...]:
+    return tuple(f"{reason.sentence} {reason.action}" for reason in verdict.reasons)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +129,7 @@ class BatchTask:
             Settings,
             Source,
             Target,
+            examine_if_possible,
             find_sources,
             known_prior,
             prepare,
@@ -167,8 +162,12 @@ class BatchTask:
                 target = Target(self.out, source.stem)
                 if target.holds(task):
                     return Outcome(source, "there already")
-                made = write_restoration(task, target, on_progress=told, should_stop=talk.should_stop)
-            return Outcome(source, "restored", " ".join(made.sentences), made)
+                examined, why_not = examine_if_possible(task, talk.should_stop)
+                made = write_restoration(
+                    task, target, examined=examined, on_progress=told, should_stop=talk.should_stop
+                )
+            first = made.examined.assessment.verdict.headline if made.examined else why_not
+            return Outcome(source, "restored", " ".join((first, *made.sentences)), made)
 
         outcomes = list(restore_each(sources, one))
         failed = [o for o in outcomes if o.state == "failed"]

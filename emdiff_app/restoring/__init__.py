@@ -8,7 +8,7 @@ from .job import Cancelled, RestoreProgress
 from .words import INTENSITIES, WORDS, checked_words
 
 if TYPE_CHECKING:
-    from .checking import examine_task
+    from .checking import examine_if_possible
     from .restorer import Restoration, restore
     from .task import KnownPrior, Task, known_prior, prepare
     from .tiling import Tiled
@@ -24,7 +24,7 @@ _HOME = {
     "Task": "task",
     "Tiled": "tiling",
     "Written": "writing",
-    "examine_task": "checking",
+    "examine_if_possible": "checking",
     "known_prior": "task",
     "prepare": "task",
     "restore": "restorer",
@@ -46,7 +46,7 @@ __all__ = [
     "Tiled",
     "Written",
     "checked_words",
-    "examine_task",
+    "examine_if_possible",
     "find_sources",
     "known_prior",
     "prepare",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from emdiff_app.errors import EMDiffError
 from emdiff_app.physics.checking import Agreement
 
 from .job import Cancelled
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from .task import Task
     from .trust import Examined
 
-__all__ = ["examine_task", "verdict_on"]
+__all__ = ["examine_if_possible", "examine_task", "verdict_on"]
 
 
 def examine_task(task: Task, should_stop: Callable[[], bool] = lambda: False) -> Examined:
@@ -40,6 +41,18 @@ def examine_task(task: Task, should_stop: Callable[[], bool] = lambda: False) ->
         on_step=asked,
     )
     return replace(found, calibration=task.calibration)
+
+
+def examine_if_possible(
+    task: Task, should_stop: Callable[[], bool] = lambda: False
+) -> tuple[Examined | None, str]:
+    """The check, or why there is none: what cannot be checked may be restored all the same."""
+    try:
+        return examine_task(task, should_stop), ""
+    except Cancelled:
+        raise
+    except EMDiffError as error:
+        return None, f"There is no verdict, since the check could not be made: {error}"
 
 
 def verdict_on(examined: Examined, whole: Agreement) -> Examined:

@@ -119,7 +119,7 @@ def test_what_cannot_be_checked_is_restored_all_the_same(folder, capsys, monkeyp
     monkeypatch.setattr(trust, "examine", refuse)
     assert run(folder) == 0
     assert (
-        "there is no verdict, since the check could not be made: it is too strange" in capsys.readouterr().err
+        "There is no verdict, since the check could not be made: it is too strange" in capsys.readouterr().err
     )
 
 

@@ -14,6 +14,7 @@ from emdiff_app.gui.model_form import ModelForm, Noise
 from emdiff_app.gui.restoration import Wanted
 from emdiff_app.images import stack_from_array
 from emdiff_app.restoring import Cancelled, RestoreProgress
+from emdiff_app.restoring.trust import Grade, Reason, Verdict
 
 S = JobState
 
@@ -45,7 +46,9 @@ def honest(stack, prior, model=None, *, samples, write, on_progress, on_results,
             on_progress(RestoreProgress(plane, planes, step, 4))
         for made in results.values():
             made.reader.array[plane] = plane + 1
-    return SimpleNamespace(sentences=("It matches your data.", "Because it does."))
+    blurry = Reason(name="sharpness", grade=Grade.CARE, sentence="It is blurry.", action="Measure the PSF.")
+    verdict = Verdict(grade=Grade.CARE, reasons=(blurry,))
+    return SimpleNamespace(sentences=("It matches your data.",), verdict=verdict, results=results)
 
 
 def _prior(path):
@@ -101,8 +104,8 @@ def test_results_come_as_new_images_of_the_one_restored(session, host, restore, 
     assert {result.of for result in host.results} == {session.to_restore}
     assert host.results[-1].stack.name == f"cells {kinds[-1]}"
     assert host.whole == {0, 1}.intersection(range(len(kinds)))
-    assert session.message.text == "It matches your data."
-    assert session.restored_words.reasons == ("Because it does.",)
+    assert session.message.text == "Usable with care: It is blurry."
+    assert session.restored_words.reasons == ("It is blurry. Measure the PSF.", "It matches your data.")
 
 
 def test_results_are_there_before_the_last_plane_is(session, host, restore, until):
@@ -172,15 +175,34 @@ def test_without_a_prior_nothing_starts(session, host):
     assert "prior" in session.message.text
 
 
-def test_the_thorough_check_gives_a_verdict_with_its_reasons(session, host, until, tmp_path):
+def test_a_restoration_ends_with_its_verdict_and_the_reasons(session, host, until, tmp_path):
     pixels = np.random.default_rng(0).normal(100, 5, (96, 96)).astype(np.float32)
     host.add()
     host.refs[0] = dataclasses.replace(host.refs[0], stack=stack_from_array(pixels, "YX", name="cells"))
     session.look_at_images()
     session.prior = _prior(tmp_path / "small.emprior")
     session.form = ModelForm(Noise(0, 0, 5))
-    session.examine()
-    until(lambda: session.restored_words is not None or session.message is not None, 280)
-    assert session.message is None, session.message
-    assert session.restored_words.verdict[0].isupper()
-    assert session.restored_words.verdict.endswith(".")
+    session.restore()
+    until(lambda: session.restoring.state.ended, 280)
+    assert session.restoring.state is S.DONE, session.message
+    assert session.restored_words.verdict.startswith(
+        "Do not use: The recorded image hardly holds more than noise"
+    )
+    assert any("expose longer" in reason for reason in session.restored_words.reasons)
+
+
+def test_what_cannot_be_checked_is_restored_without_a_verdict(session, host, restore, until):
+    class Unchecked(SimpleNamespace):
+        @property
+        def verdict(self):
+            raise EMDiffError("Its mask is too strange.")
+
+    def strange(stack, prior, model=None, **rest):
+        done = honest(stack, prior, model, **rest)
+        return Unchecked(sentences=done.sentences, results=done.results)
+
+    restore(strange)
+    until(lambda: session.restoring.state is S.DONE)
+    assert "no verdict" in session.restored_words.verdict
+    assert session.restored_words.reasons[0] == "Its mask is too strange."
+    assert len(host.results) == 2

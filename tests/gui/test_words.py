@@ -2,8 +2,9 @@
 
 import pytest
 
-from emdiff_app.gui.jobs import JobState, LearningStatus
-from emdiff_app.gui.words import ago, duration, learning_line
+from emdiff_app.gui.jobs import CHECKING, JobState, LearningStatus, RestoringStatus
+from emdiff_app.gui.words import ago, duration, learning_line, restoring_line
+from emdiff_app.restoring import RestoreProgress
 
 
 def test_a_running_job_says_where_it_is_how_long_it_takes_and_what_is_safe():
@@ -30,3 +31,9 @@ def test_durations_are_ranges_that_never_shrink_to_nothing(seconds):
 
 def test_nothing_saved_is_said():
     assert ago(None) == "nothing saved yet"
+
+
+def test_when_all_planes_are_there_it_says_that_it_checks_them():
+    last = RestoreProgress(3, 3, 0, 1)
+    lines = [restoring_line(RestoringStatus(JobState.RUNNING, last, c)) for c in ("plane", CHECKING)]
+    assert lines == ["Plane 3 of 3", "Checking some parts closely, to see whether to believe it..."]

@@ -3,11 +3,12 @@
 from .history import LearningStatus, Score
 from .learning_job import LearningJob
 from .mailbox import Mailbox
-from .restoring_job import RestoringJob, RestoringStatus, Talk
+from .restoring_job import CHECKING, RestoringJob, RestoringStatus, Talk
 from .states import LEARN_BUTTONS, NEXT, RESTORE_BUTTONS, Button, JobState
 from .task import Outcome, Tasks, sentence_of
 
 __all__ = [
+    "CHECKING",
     "LEARN_BUTTONS",
     "NEXT",
     "RESTORE_BUTTONS",

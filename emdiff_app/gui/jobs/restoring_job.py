@@ -11,7 +11,11 @@ from .mailbox import Mailbox
 from .states import NEXT, JobState
 from .task import sentence_of
 
-__all__ = ["Restore", "RestoringJob", "RestoringStatus", "Talk"]
+__all__ = ["CHECKING", "Restore", "RestoringJob", "RestoringStatus", "Talk"]
+
+
+CHECKING = "check"
+"""What is counted when all planes are there and it is found out whether to believe them."""
 
 
 @dataclass(frozen=True, eq=False)

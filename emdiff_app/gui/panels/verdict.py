@@ -9,10 +9,10 @@ from .section import button, line, text
 __all__ = ["VerdictLine"]
 
 WHY = (
-    "How it is judged: the restored image is recorded again under your imaging model, and what differs from your data "
-    "is compared with the noise. chi2 is the size of that difference: 1 is the noise alone, more means that structure "
-    "was lost or invented or the noise under-estimated, less that noise was kept. Neighbouring pixels of it should not "
-    "be alike."
+    "How it is judged: some parts of the image, half of them where there is most to see, are restored several times "
+    "and looked at from every side. And the whole restored image is recorded again under your imaging model, and what "
+    "differs from your data is compared with the noise. chi2 is the size of that difference: 1 is noise alone, more "
+    "means that structure was lost or invented or the noise under-estimated, less that noise was kept."
 )
 
 
@@ -26,15 +26,10 @@ class VerdictLine(QWidget):
         self.reasons = text(name="Reasons for the verdict")
         self.why = button("Why?", self._show, "What the verdict rests on.", "Why this verdict?")
         self.why.setCheckable(True)
-        self.check = button(
-            "Check thoroughly",
-            session.examine,
-            "Restores some crops again and looks at them from every side.",
-        )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.verdict)
-        layout.addLayout(line(self.why, self.check))
+        layout.addLayout(line(self.why))
         layout.addWidget(self.reasons)
         session.events.restored_words.connect(self._show)
         self._show()

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from emdiff_app.gui.restoration import BatchTask, ExamineTask, Restored, RestoreTask
+from emdiff_app.gui.restoration import BatchTask, RestoreTask
 
 from .model_wishes import ModelWishes
 
@@ -33,21 +33,6 @@ class RestoreWishes(ModelWishes):
             return
         self._begin()
         self.restoring_job.start(BatchTask(folder, out, prior, form, self.wanted, self.device))
-
-    def examine(self) -> None:
-        """The thorough check: not of one result, but of what the prior makes of this image."""
-        image, prior = self.image(self.to_restore), self.prior
-        if image is None or prior is None:
-            return
-
-        def show(found: Restored) -> None:
-            self.restored_words = found
-
-        form = self._form_or_told()
-        if form is None:
-            return
-        work = ExamineTask(image, prior, form, self.device)
-        self.task(f"Checking restorations of {image.name}; this takes a minute or so", work, show)
 
     def cancel_restoring(self) -> None:
         self.restoring_job.stop()
