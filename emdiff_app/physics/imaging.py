@@ -15,9 +15,10 @@ from .random import generator_of, white
 __all__ = ["Imaging"]
 
 DARKEST = 1.0
-"""Solvers take no pixel to be darker than this many photons: at fewer, the variance at a guess says little
-about the truth.
+"""Solvers and residuals take no pixel to be darker than this many photons: at fewer, the variance at a guess says
+little about the truth, and at a guess of none nothing.
 """
+LEAST_SHARE = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,11 +67,21 @@ class Imaging:
         return self._variance(x, 0.0)
 
     def residual(self, y: Tensor, x: Tensor) -> Tensor:
-        """`(y - A x) / sqrt(Var[y | x])`: white and of variance one where x is true; 0 where unobserved."""
+        """`(y - A x) / sqrt(Var[y | x])`: white and of variance one where x is true; 0 where unobserved.
+
+        Pixels darker than one photon weigh as if they had one, and all of the image so much more that the mean square
+        is one where x is true: a single guess of no light, and no read noise, would otherwise outweigh everything.
+        """
         level = self.apply(x)
         seen = self.seen(y)
-        scale = self._variance_at(level, 0.0).clamp_min(torch.finfo(y.dtype).tiny).rsqrt()
-        return torch.where(seen, y - level, 0.0) * scale
+        gap = torch.where(seen, y - level, 0.0)
+        known = self._variance_at(level, DARKEST).clamp_min(torch.finfo(y.dtype).tiny)
+        if self._white:
+            return gap * known.rsqrt()
+        share = torch.where(seen, self._variance_at(level, 0.0) / known, 0.0)
+        each = share.flatten(1).sum(1) / seen.expand_as(y).flatten(1).sum(1).clamp_min(1)
+        mean = each.clamp_min(LEAST_SHARE).reshape(-1, *[1] * (y.ndim - 1))
+        return gap * (known * mean).rsqrt()
 
     def chi2(self, y: Tensor, x: Tensor) -> Tensor:
         """The mean square of the whitened residual over the observed pixels, one number per image: about 1."""

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from emdiff_app.physics import Imaging
+from emdiff_app.physics.imaging import DARKEST
 from emdiff_app.physics.inverting.conjugate_gradients import Normal, conjugate_gradients
 
 from .covariance import Covariance
@@ -18,8 +19,6 @@ from .steps import OwnNoise
 
 __all__ = ["condition", "draw", "variance"]
 
-DARKEST = 1.0
-"""A pixel counts as having at least one photon: a guess of none says little of its noise."""
 TOLERANCE = 1e-3
 
 

@@ -233,3 +233,18 @@ def test_a_gpu_gives_the_same_images(boundary):
         torch.testing.assert_close(there.adjoint(y.cuda()).cpu(), here.adjoint(y), rtol=1e-4, atol=1e-3)
         solved = there.solve(y.cuda(), x.cuda(), 3.0).cpu()
         torch.testing.assert_close(solved, here.solve(y, x, 3.0), rtol=1e-3, atol=1e-2)
+
+
+@pytest.mark.parametrize("background", [0.0, 0.2, 3.0])
+def test_the_residual_of_photon_counts_is_one_where_the_truth_is_dark(background):
+    """No read noise, and half of the image nearly black: as photon counters record it."""
+    model = ImagingModel.model_validate(
+        {"noise": {"kind": "poisson-gaussian", "gain": 0.1, "read_noise": 0.0}}
+    )
+    bound = model.bind((200, 200))
+    x = torch.full((1, 1, 200, 200), 0.1 * background)
+    x[..., 100:] = 3.0
+    y = bound.simulate(x, 1)
+    assert float(bound.chi2(y, x)) == pytest.approx(1, abs=0.03)
+    guess = x + 0.05 * torch.randn(x.shape, generator=torch.Generator().manual_seed(2))  # half a photon off
+    assert float(bound.chi2(y, guess)) < 1.6
