@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from emdiff_app.images import PixelSize, Stack, save_stack, stack_from_array
 
@@ -19,6 +18,8 @@ from .model import ImagingModel
 __all__ = ["draw_cells", "example_model", "write_example"]
 
 PLANES, SIDE, PIXEL_UM = 12, 256, 0.1
+HAZE = 8.0
+"""Photons at every pixel from what is out of focus."""
 
 
 def example_model() -> ImagingModel:
@@ -32,54 +33,49 @@ def example_model() -> ImagingModel:
 
 
 def draw_cells(rng: np.random.Generator, side: int = SIDE) -> NDArray[Any]:
-    """One field of view: filaments, vesicles and a textured nucleus, in mean photons."""
-    image = np.full((side, side), 2.0)
-    for _ in range(rng.integers(2, 4)):
-        image += _nucleus(rng, side)
-    image += 55 * _filaments(rng, side, int(rng.integers(22, 34)))
-    image += _vesicles(rng, side, int(rng.integers(40, 80)))
-    return image
+    """One field of view, in mean photons: cells that lie over each other, vesicles, and the light of what is out of
+    focus."""
+    image = np.full((side, side), HAZE)
+    for _ in range(rng.integers(26, 34)):
+        image = _cell(image, rng)
+    return image + _vesicles(rng, side, int(rng.integers(30, 50)))
 
 
-def _filaments(rng: np.random.Generator, side: int, count: int) -> NDArray[Any]:
-    """Smooth random walks, one pixel wide."""
-    drawn = np.zeros((2 * side, 2 * side))
-    for _ in range(count):
-        steps = 6 * side
-        turn = ndimage.gaussian_filter1d(rng.normal(0, 1.2, steps), 60) * 0.2
-        angle = rng.uniform(0, 2 * np.pi) + np.cumsum(turn)
-        at = rng.uniform(0, 2 * side, 2)[:, None] + np.cumsum([np.sin(angle), np.cos(angle)], axis=1) * 0.7
-        inside = ((at >= 0) & (at < 2 * side - 1)).all(0)
-        rows, columns = at[:, inside].astype(int)
-        drawn[rows, columns] += rng.uniform(0.5, 1.0)
-    thin = np.minimum(ndimage.gaussian_filter(drawn, 1.2) * 3.2, 1.5)
-    return thin.reshape(side, 2, side, 2).mean(axis=(1, 3))
+def _cell(image: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
+    """Put a cell, with its membrane and its nucleus, over what is there already."""
+    side = len(image)
+    centre = rng.uniform(-10, side + 10, 2)
+    radii, turn, light = rng.uniform(22, 40, 2), rng.uniform(0, np.pi), HAZE + rng.uniform(1, 9)
+    depth = _depth(side, centre, radii, turn)
+    membrane = np.where(depth > -1, np.clip(1.5 - np.abs(depth - 1), 0, 1), 0)
+    image = _over(image, light, depth) + rng.uniform(9, 16) * membrane
+    nucleus = _depth(side, centre + rng.uniform(-4, 4, 2), 0.42 * radii, turn)
+    return _over(image, light + rng.uniform(6, 16), nucleus)
+
+
+def _depth(side: int, centre: NDArray[Any], radii: NDArray[Any], turn: float) -> NDArray[Any]:
+    """How many pixels each place lies within the border of an ellipse, about; below 0 outside."""
+    rows, columns = np.mgrid[:side, :side] - centre[:, None, None]
+    along = (rows * np.cos(turn) + columns * np.sin(turn)) / radii[0]
+    across = (columns * np.cos(turn) - rows * np.sin(turn)) / radii[1]
+    depth: NDArray[Any] = (1 - np.hypot(along, across)) * radii.min()
+    return depth
+
+
+def _over(image: NDArray[Any], light: float, depth: NDArray[Any]) -> NDArray[Any]:
+    """`light` where the depth is positive, with a border of one pixel."""
+    share = np.clip(depth + 0.5, 0, 1)
+    return image * (1 - share) + share * light
 
 
 def _vesicles(rng: np.random.Generator, side: int, count: int) -> NDArray[Any]:
     """Small discs of different brightness."""
-    rows, columns = np.mgrid[:side, :side]
     image = np.zeros((side, side))
     for _ in range(count):
-        y, x = rng.uniform(0, side, 2)
-        radius = rng.uniform(1.3, 3.2)
-        distance = np.hypot(rows - y, columns - x)
-        image += rng.uniform(25, 90) * np.clip(radius - distance + 0.5, 0, 1)
+        radius = rng.uniform(1.3, 3.2) * np.ones(2)
+        depth = _depth(side, rng.uniform(0, side, 2), radius, 0.0)
+        image += rng.uniform(9, 32) * np.clip(depth + 0.5, 0, 1)
     return image
-
-
-def _nucleus(rng: np.random.Generator, side: int) -> NDArray[Any]:
-    """A soft-edged ellipse with a granular texture."""
-    rows, columns = np.mgrid[:side, :side]
-    y, x = rng.uniform(0.1 * side, 0.9 * side, 2)
-    a, b = rng.uniform(0.09 * side, 0.17 * side, 2)
-    t = rng.uniform(0, np.pi)
-    u = ((rows - y) * np.cos(t) + (columns - x) * np.sin(t)) / a
-    v = ((columns - x) * np.cos(t) - (rows - y) * np.sin(t)) / b
-    inside = np.clip((1 - np.hypot(u, v)) * min(a, b) / 1.5, 0, 1)
-    grain = ndimage.gaussian_filter(rng.normal(size=(side, side)), 2.0)
-    texture = np.clip(1 + 0.9 * grain / grain.std(), 0.15, None)
-    return rng.uniform(14, 30) * inside * texture
 
 
 def write_example(folder: Path, seed: int = 20) -> None:
