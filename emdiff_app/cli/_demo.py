@@ -1,5 +1,6 @@
-"""What `emdiff demo` does: learn, restore, compare, draw."""
+"""What `emdiff demo` does: learn, restore, judge, compare, draw."""
 
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,18 +12,29 @@ from numpy.typing import NDArray
 from emdiff_app.errors import EMDiffError, RunError
 from emdiff_app.resources import resource_path
 
+from ._verdicts import told_by, verdict_fields
+
 __all__ = ["run_demo"]
 
 HELD_OUT = 2
 """So many planes of the example are kept away from learning, and scored."""
 SAMPLES = 8
 """The clean estimate is the mean of so many."""
+COLUMNS = {
+    "recorded": "recorded",
+    "blur": "Gaussian blur",
+    "wiener": "Wiener filter",
+    "rl": "Richardson-Lucy",
+    "restored": "EMDiff",
+    "truth": "truth",
+}
+"""Of the contact sheet."""
 
 
 def run_demo(
     out: Path, *, time_limit: float | None, seed: int, overwrite: bool, say: Callable[[str], None]
 ) -> dict[str, Any]:
-    """The whole path; returns the scores and where everything lies."""
+    """The whole path; returns the scores, the verdict and where everything lies."""
     from emdiff_app.images import open_stack, save_stack
     from emdiff_app.physics import ImagingModel
     from emdiff_app.restoring import RestoreProgress, restore
@@ -39,7 +51,8 @@ def run_demo(
     unseen = _part(recorded, slice(-HELD_OUT, None))
     save_stack(_part(recorded, slice(0, -HELD_OUT)), out / "learned-from.tif", overwrite=True)
     save_stack(unseen, out / "recorded.tif", overwrite=True)
-    prior = _learn(out, model, time_limit, seed, say)
+    prior = out / "prior.emprior"
+    shutil.copyfile(_learn(out, model, time_limit, seed, say), prior)
 
     def told(progress: RestoreProgress) -> None:
         if progress.step in (0, progress.steps):
@@ -72,8 +85,39 @@ def run_demo(
     }
     picture = out / "before-after.png"
     _draw(picture, pictures)
+    say("judging: some crops are restored again ...")
+    report = _report(out, result, seed)
+    for line in told_by(result.examined):
+        say(line)
     scores = {name: _score(made, truth) for name, made in pictures.items() if name != "truth"}
-    return {"scores": scores, "picture": str(picture), "prior": str(prior), "chi2": result.chi2}
+    return {
+        "scores": scores,
+        "chi2": result.chi2,
+        **verdict_fields(result.examined),
+        "prior": str(prior),
+        "report": str(report),
+        "picture": str(picture),
+    }
+
+
+def _report(out: Path, result: Any, seed: int) -> Path:
+    """The page about the restoration, with the command that repeats it."""
+    from emdiff_app.restoring.report import report_of
+
+    words = ["--prior", str(out / "prior.emprior"), "--samples", str(SAMPLES), "--seed", str(seed)]
+    again = ["emdiff", "restore", str(out / "recorded.tif"), *words, "--out", str(out / "again")]
+    recipe = {
+        "images": "the example that ships with the program: two planes that were not learned from",
+        "chi2 of the whole": f"{result.chi2:.3f}",
+    }
+    return report_of(
+        out / "report.html",
+        result.examined,
+        title="EMDiff on its example",
+        command=shlex.join(again),
+        recipe=recipe,
+        overwrite=True,
+    )
 
 
 def _learn(out: Path, model: Any, time_limit: float | None, seed: int, say: Callable[[str], None]) -> Path:
@@ -145,8 +189,7 @@ def _draw(path: Path, pictures: dict[str, NDArray[Any]]) -> None:
     from emdiff_app.restoring.contact_sheet import write_contact_sheet
 
     part = (slice(40, 200), slice(40, 200))
-    words = {"recorded": "recorded", "rl": "Richardson-Lucy", "restored": "EMDiff", "truth": "truth"}
-    rows = [{word: pictures[key][plane][part] for key, word in words.items()} for plane in range(HELD_OUT)]
+    rows = [{word: pictures[key][plane][part] for key, word in COLUMNS.items()} for plane in range(HELD_OUT)]
     truth = pictures["truth"]
     limits = (float(np.percentile(truth, 1)), float(np.percentile(truth, 99.7)))
     write_contact_sheet(path, rows, limits=limits, enlarge=2)

@@ -34,4 +34,9 @@ def command(
     for key, name in NAMES.items():
         score: dict[str, Any] = result["scores"][key]
         typer.echo(f"{name:32s}{score['psnr']:8.2f}{score['ssim']:8.3f}")
-    typer.echo(f"\nLook at {result['picture']}; the prior is {result['prior']}.")
+    gain = result["scores"]["restored"]["psnr"] - result["scores"]["recorded"]["psnr"]
+    typer.echo(f"\nVerdict: {result['headline']}")
+    typer.echo(
+        f"{gain:+.1f} dB from the recorded image to the restored one. Look at {result['picture']} and at"
+    )
+    typer.echo(f"{result['report']}; the prior is {result['prior']}, and the images lie beside them.")

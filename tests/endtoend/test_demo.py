@@ -1,6 +1,7 @@
 """A newcomer without a screen: `emdiff demo`, shortened so that it takes seconds and learns next to nothing."""
 
 import json
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -8,6 +9,7 @@ from PIL import Image
 from emdiff_app import learning
 from emdiff_app.cli import _demo, main
 from emdiff_app.images import open_stack
+from emdiff_app.priors import read_card
 from emdiff_app.resources import resource_path
 
 SHORT = {
@@ -40,7 +42,11 @@ def test_the_demo_learns_restores_compares_and_draws(in_short, tmp_path, capsys)
         with open_stack(tmp_path / "demo" / f"{name}.tif") as stack:
             assert stack.pixel_size["X"] == shipped.pixel_size["X"]
             assert stack.shape[-2:] == shipped.shape[-2:]
-    assert (tmp_path / "demo" / "run" / "prior.emprior").is_file()
+    card = read_card(Path(result["prior"]))
+    assert [operator.kind for operator in card.model.operator] == ["blur"]
+    page = Path(result["report"]).read_text(encoding="utf-8")
+    assert result["verdict"].capitalize() in page
+    assert "emdiff restore" in page
 
 
 def test_the_demo_does_not_write_over_files_that_it_has_not_made(tmp_path, capsys):
