@@ -60,8 +60,10 @@ def _prior(size: str) -> Any:
     return LearnedPrior(size, 1, 0.3, 0.5).eval().requires_grad_(False)
 
 
-def _ours(**options: Any) -> Callable[[Task], tuple[Callable[[], object], int]]:
-    blurred = options.pop("blurred", False)
+def _ours(
+    *, blurred: bool = False, check: bool = False, **options: Any
+) -> Callable[[Task], tuple[Callable[[], object], int]]:
+    """Restoring with these options; with `check` the verdict alone, after a restoration that does not count."""
 
     def ready(task: Task) -> tuple[Callable[[], object], int]:
         from emdiff_app import posterior
@@ -75,6 +77,8 @@ def _ours(**options: Any) -> Callable[[Task], tuple[Callable[[], object], int]]:
         if blurred:
             model["operator"] = [{"kind": "blur", "psf": {"kind": "gaussian", "sigma_px": 2}}]
         stack = stack_from_array(images(task), "ZYX", name="images")
+        if check:
+            return restore(stack, prior, model, write=("mean",)).check, parameter_count(prior)
         return lambda: restore(stack, prior, model, **options), parameter_count(prior)
 
     return ready
@@ -118,9 +122,12 @@ def _streamed(task: Task) -> dict[str, Any]:
 
 _WAYS: dict[str, Callable[[Task], tuple[Callable[[], object], int]]] = {
     "one look": _ours(),
+    "check": _ours(check=True),
     "sample": _ours(samples=1),
     "average": _ours(samples=8),
+    "samples": _ours(samples=4, write=("samples",)),
     "deblurred": _ours(samples=1, blurred=True),
+    "deblurred average": _ours(blurred=True),
     "richardson-lucy": _richardson_lucy,
     "bm3d": _bm3d,
 }

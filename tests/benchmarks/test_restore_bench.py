@@ -7,7 +7,7 @@ from emdiff_app.benchmarks._report import Report
 from emdiff_app.benchmarks._restore_probe import Task, images, measured
 
 
-@pytest.mark.parametrize("way", ["one look", "sample", "deblurred", "richardson-lucy"])
+@pytest.mark.parametrize("way", ["one look", "check", "sample", "samples", "deblurred", "richardson-lucy"])
 def test_every_way_restores(way):
     found = measured(Task(way, (2, 48, 48), "tiny"))
     assert found["seconds"] > 0
@@ -17,6 +17,20 @@ def test_every_way_restores(way):
 def test_the_images_are_noise_on_structures():
     noisy = images(Task("", (2, 64, 64), "tiny"))
     assert 0.15 < (noisy[0] - noisy[1]).std() / 2**0.5 < 0.25
+
+
+def test_slow_ways_are_measured_on_a_part_of_a_stack(monkeypatch):
+    """And their seconds stand for all of it; quick ones restore it whole."""
+    asked = []
+
+    def probe(task):
+        asked.append(task.shape[0])
+        return {"seconds": float(task.shape[0]), "peak": 1, "weights": 5}
+
+    monkeypatch.setattr(restore, "probe", probe)
+    for way in ("one look", "average"):
+        assert restore._measured(Task(way, (60, 8, 8), "tiny"))["seconds"] == 60
+    assert asked == [60, restore.PART]
 
 
 def test_the_table_has_a_row_for_each_way_and_a_verdict(monkeypatch, tmp_path):
