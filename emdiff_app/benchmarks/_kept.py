@@ -16,7 +16,7 @@ import torch
 import emdiff_app
 from emdiff_app.images.atomic import write_bytes
 
-__all__ = ["bench_folder", "digest", "kept", "program"]
+__all__ = ["bench_folder", "digest", "kept", "kept_or_again", "program"]
 
 ROOMS = ("physics", "diffusion", "posterior", "learning", "baselines")
 
@@ -60,3 +60,15 @@ def kept(name: str, content: str, compute: Callable[[], dict[str, Any]]) -> dict
     path.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, json.dumps(made).encode())
     return made
+
+
+def kept_or_again(
+    name: str, content: str, compute: Callable[[], dict[str, Any]], *, wanted: bool, again: bool
+) -> dict[str, Any] | None:
+    """Like `kept`; what is not `wanted` is only looked up, and what is wanted `again` is computed anew."""
+    path = bench_folder() / f"{name}-{content}.json"
+    if not wanted and not path.is_file():
+        return None
+    if wanted and again:
+        path.unlink(missing_ok=True)
+    return kept(name, content, compute)

@@ -30,7 +30,7 @@ from ._recipes import DENOISE
 from ._report import Report
 from ._words import Words
 
-__all__ = ["run"]
+__all__ = ["Fields", "affine_errors", "run", "scored_row"]
 
 MINUTES = (5, 15, 45)
 TEACHING, SCORED = 24, 6
@@ -159,7 +159,7 @@ def _kept(fields: Fields, title: str, make: Callable[[], tuple[Tensor, str]]) ->
         except EMDiffError as error:
             return {"title": title, "psnr": None, "ssim": None, "words": str(error)}
         say(f"{title}: done")
-        return _row(title, images, fields.truth, words)
+        return scored_row(title, images, fields.truth, words)
 
     return kept("denoise", content, compute)
 
@@ -173,7 +173,7 @@ def _noise2void(fields: Fields, minutes: float) -> Row:
 
     try:
         content = digest(fields.noisy, fields.clean, fields.teaching, title, torch.get_num_threads())
-        return kept("denoise", content, lambda: _row(title, *_swapped(make(), fields.truth)))
+        return kept("denoise", content, lambda: scored_row(title, *_swapped(make(), fields.truth)))
     except EMDiffError as error:
         return {"title": title, "psnr": None, "ssim": None, "words": str(error)}
 
@@ -182,18 +182,18 @@ def _ours(fields: Fields, channel: int, minutes: float) -> list[Row]:
     run = learned(f"denoise-{channel}-{minutes:g}", fields.teaching, fields.model, DENOISE, minutes=minutes)
     made = estimates(run.prior, fields.model, fields.y, noises=fields.noises, batch=1)
     return [
-        _row(f"EMDiff, {minutes:g} minutes, one sample", made.sample, fields.truth, run.words),
-        _row(
+        scored_row(f"EMDiff, {minutes:g} minutes, one sample", made.sample, fields.truth, run.words),
+        scored_row(
             f"EMDiff, {minutes:g} minutes, mean of samples",
             made.of_samples,
             fields.truth,
             f"chi2 {made.chi2:.2f}",
         ),
-        _row(f"EMDiff, {minutes:g} minutes, its estimate", made.mean, fields.truth, made.way),
+        scored_row(f"EMDiff, {minutes:g} minutes, its estimate", made.mean, fields.truth, made.way),
     ]
 
 
-def _row(title: str, made: Tensor, truth: Tensor, words: str = "") -> Row:
+def scored_row(title: str, made: Tensor, truth: Tensor, words: str = "") -> Row:
     pairs = [(fit_affine(a, b), b) for a, b in zip(made[:, 0].numpy(), truth[:, 0].numpy(), strict=True)]
     return {
         "title": title,

@@ -2,8 +2,8 @@
 
     min_D E ||A (D(A~ x_t, A~, s) - x)||^2,  A~ = B A with a random mask B.
 
-A network that cannot know which of the pixels that it misses will be asked for must restore them all. For noise that is in
-the recording (Daras et al. 2024) x_t is y with noise up to `s > s_y`, and Tweedie's formula takes that of y into account:
+A network that cannot know which of the pixels that it misses will be asked for must restore them all. For noise that is
+in the recording (Daras et al. 2024) x_t is y with noise up to `s > s_y`, and Tweedie's formula takes care of that of y:
 
     min_D E ||(1 - r) D(y + sqrt(s^2 - s_y^2) n, s) + r x_t - y||^2,  r = s_y^2 / s^2.
 

@@ -19,7 +19,7 @@ Need = Literal["clean images", "noise level", "imaging model"]
 
 @dataclass(frozen=True)
 class Learner:
-    """Learns by steps of its own (`learn`), or by rounds of expectation-maximisation (`recipe`, for `emdiff_app.learning`).
+    """Learns by steps of its own (`learn`), or by rounds of EM (`recipe`, for `emdiff_app.learning`).
 
     It restores by posterior sampling with `sampler`, unless `estimate` is how it was published.
     """

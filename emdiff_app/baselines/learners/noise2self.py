@@ -25,7 +25,7 @@ __all__ = ["LEARNER", "JInvariant", "learn"]
 
 @dataclass(frozen=True)
 class JInvariant:
-    """Every `side`-th pixel along both axes is hidden at once; the network is told one and the same level everywhere."""
+    """Every `side`-th pixel along both axes is hidden at once; the network is told the same level everywhere."""
 
     side: int = 4
 

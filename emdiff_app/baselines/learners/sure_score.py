@@ -3,8 +3,8 @@
     min_D E[ ||D(y, s_y) - y||^2 + 2 s_y^2 div D(y, s_y) ] + w E_s ||D(x' + s n, s) - x'||^2,  x' = D(y, s_y).
 
 The first part is, up to a constant, the squared error of D(y, s_y) without the truth; the second is the plain training
-of a diffusion model on what D itself makes of the recorded images, through which no gradient is taken. The method is for
-white noise of known size. It knows nothing of blur, and takes missing pixels for grey ones.
+of a diffusion model on what D itself makes of the recorded images, through which no gradient is taken. The method is
+for white noise of known size. It knows nothing of blur, and takes missing pixels for grey ones.
 """
 
 from dataclasses import dataclass, replace

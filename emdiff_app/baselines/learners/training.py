@@ -1,4 +1,4 @@
-"""The training that all learners share: our network and trainer, a number of steps, the rate falling in the last quarter."""
+"""The training that all learners share: our network and trainer, so many steps, the rate falling at the end."""
 
 from __future__ import annotations
 
@@ -66,6 +66,6 @@ def train(prior: LearnedPrior, term: Term, pick: Pick, how: Training) -> Learned
 
 def pick_from(images: Batch, how: Training) -> Pick:
     """So many of the images at random."""
-    return lambda order: (
-        images.chosen(torch.randint(0, len(images), (how.batch,), generator=order)).moved(how.device)
+    return lambda order: images.chosen(torch.randint(0, len(images), (how.batch,), generator=order)).moved(
+        how.device
     )
