@@ -45,8 +45,9 @@ def samplers(report: Report, asked: Asked) -> None:
         f"pixels missing. A small prior (tiny, {CLEAN_STEPS} steps) trained on clean mitochondria, and one trained on "
         f"nuclei (out of distribution). {size.scored} unseen images, one sample of each; of ours the mean of "
         f"{size.samples} as well, which is what a restoration gives. Every sampler has the steps that it was published "
-        "with. *Published* is the poster's, on photographs of another size: the order is what can be compared; there DPS took 3 times as "
-        "long as Score-ALD and 6 times as long as SDEdit, and a prior in and out of distribution gave 32.5 and 27.6 dB."
+        "with. *Published* is the poster's, on photographs of another size: only the order can be compared; there DPS "
+        "took 3 times as long as Score-ALD and 6 times as long as SDEdit, and a prior in and out of distribution gave "
+        "32.5 and 27.6 dB."
     )
     rows = [row for problem in _problems(asked) for row in _rows(asked, problem)]
     if not rows:

@@ -25,7 +25,10 @@ __all__ = ["LEARNER", "JInvariant", "learn"]
 
 @dataclass(frozen=True)
 class JInvariant:
-    """Every `side`-th pixel along both axes is hidden at once; the network is told the same level everywhere."""
+    """Every `side`-th pixel along both axes is hidden at once; the network is told the same level everywhere.
+
+    A wider grid hides less of what surrounds a pixel, and costs more evaluations.
+    """
 
     side: int = 4
 
