@@ -19,8 +19,6 @@ from .steps import OwnNoise
 
 __all__ = ["condition", "draw", "variance"]
 
-TOLERANCE = 1e-3
-
 
 def variance(imaging: Imaging, estimate: Tensor, y: Tensor) -> Tensor:
     """The diagonal of `Sigma_y` where the truth is `estimate`, in the shape of y."""
@@ -40,7 +38,14 @@ def condition(
 
 
 def draw(
-    imaging: Imaging, y: Tensor, estimate: Tensor, covariance: Covariance, noise: OwnNoise, *, iterations: int
+    imaging: Imaging,
+    y: Tensor,
+    estimate: Tensor,
+    covariance: Covariance,
+    noise: OwnNoise,
+    *,
+    iterations: int,
+    tol: float = 1e-3,
 ) -> Tensor:
     """`x ~ p(x | x_t, y)`: perturb and solve.
 
@@ -50,7 +55,7 @@ def draw(
     around = estimate + covariance.draw(estimate, noise)
     recorded = y + v.sqrt() * noise.white(y)
     system, gap = _posed(imaging, recorded, around, covariance.apply, v)
-    u = conjugate_gradients(system, gap, tol=TOLERANCE, max_iter=iterations)
+    u = conjugate_gradients(system, gap, tol=tol, max_iter=iterations)
     return around + covariance.apply(imaging.adjoint(u))
 
 

@@ -27,8 +27,9 @@ WORDS = tuple(SUFFIXES)
 NEED_SPREAD = {"spread", "prior-alone"}
 INTENSITIES = ("prior", "image")
 """By what grey levels are understood: see `intensities.py`."""
-ENOUGH = 8
-"""So many samples are drawn where none were asked for but are needed."""
+ENOUGH, FOR_THE_MEAN = 8, 4
+"""So many samples are drawn where none were asked for but are needed: four pairs for a spread; the mean of two pairs is
+as good as that of many."""
 
 
 def checked_words(asked: Iterable[str]) -> tuple[str, ...]:
@@ -48,10 +49,16 @@ def drawn(samples: int | None, words: Sequence[str], one_look: bool) -> int:
 
     `samples` None wants the clean estimate in the quickest right way.
     """
-    if samples is None:
-        looks_do = one_look and not {"sample", "samples"} & set(words)
-        return 0 if looks_do else ENOUGH
-    return ENOUGH if samples == 1 and NEED_SPREAD & set(words) else samples
+    wanted = set(words)
+    if samples is None and one_look and not {"sample", "samples"} & wanted:
+        return 0
+    if samples == 1:
+        return ENOUGH if NEED_SPREAD & wanted else 1
+    if samples is not None:
+        return samples
+    if wanted <= {"sample"}:
+        return 1
+    return ENOUGH if (NEED_SPREAD | {"samples"}) & wanted else FOR_THE_MEAN
 
 
 def result_names(words: Sequence[str], samples: int) -> tuple[str, ...]:

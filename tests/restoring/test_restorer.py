@@ -82,6 +82,16 @@ def test_one_sample_has_no_spread_unless_it_is_asked_for(prior, stack):
     assert (asked.spread.numpy() > 0).all()
 
 
+@pytest.mark.parametrize(
+    ("write", "drawn"), [(("mean",), 4), (("mean", "spread"), 8), (("sample",), 1), (("samples",), 8)]
+)
+def test_no_more_samples_are_drawn_than_the_results_need(prior, write, drawn):
+    """Of a blurred image; the mean of two pairs is as good as that of many, a spread needs more."""
+    assert (
+        restore(stack_of(squares(1, 24, 24)), prior, BLURRED, steps=2, write=write).facts["samples"] == drawn
+    )
+
+
 def test_all_samples_differ_and_their_mean_is_the_estimate(prior, stack):
     made = restore(stack, prior, samples=4, steps=4, write=("mean", "spread", "samples"))
     samples = np.stack([sample.numpy() for sample in made.samples])

@@ -10,8 +10,8 @@ from emdiff_app.restoring import blocks, known_prior, restore, working
 
 TILES = (32, 36, 44, 52, 60)
 EDGES = {"noise": NOISE, "blur": BLURRED}
-NEAR = 0.03
-"""Correlated noise is made on a torus, whose far side differs; with blur twelve conjugate gradients end elsewhere."""
+NEAR = {"noise": 0.02, "blur": 0.01}
+"""Correlated noise is made on a torus, whose far side differs a little: most for random weights."""
 
 
 def constant(side):
@@ -88,7 +88,7 @@ def test_blocks_agree_with_the_whole(in_blocks, model):
     spread = whole.spread.numpy().mean()
     for name in ("mean", "sample"):
         difference = parts.results[name].numpy() - whole.results[name].numpy()
-        assert np.sqrt((difference**2).mean()) < NEAR * spread
+        assert np.sqrt((difference**2).mean()) < NEAR[model] * spread
     assert parts.agreement.pixels == whole.agreement.pixels
     assert parts.chi2 == pytest.approx(whole.chi2, rel=0.02)
 
