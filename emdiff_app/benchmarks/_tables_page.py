@@ -14,10 +14,15 @@ from ._tables_scores import unpacked
 
 __all__ = ["show", "verdict", "write_csv"]
 
+NOT = "**not** the closest"
+WHY: dict[str, str] = {}
+"""By problem: the reason where another method is closer, as far as it is known."""
 KEPT = ("psnr", "ssim", "patches", "lpips", "fid")
 
 
-def show(report: Report, name: str, title: str, rows: Sequence[Row], pictures: dict[str, Any]) -> None:
+def show(
+    report: Report, size: str, name: str, title: str, rows: Sequence[Row], pictures: dict[str, Any]
+) -> None:
     """Everything about one problem; `pictures` are the rows of the grid before those of the methods."""
     report.text(f"## {title}")
     perceptual = [k for k in ("lpips", "fid") if any(isinstance(row["one"][k], float) for row in rows)]
@@ -25,8 +30,9 @@ def show(report: Report, name: str, title: str, rows: Sequence[Row], pictures: d
     headers += [k.upper() for k in perceptual]
     headers += ["learning, min", "restoring, s", "published PSNR / LPIPS / FID"]
     report.table(headers, [_cells(row, perceptual) for row in rows])
-    report.text(verdict(rows))
-    write_csv(report.out / f"tables-{name}.csv", [_flat(row, report) for row in rows])
+    said = verdict(rows)
+    report.text(f"{said} {WHY[name]}" if NOT in said and name in WHY else said)
+    write_csv(report.out / f"tables-{name}.csv", [_flat(row, f"{size} {name}") for row in rows])
     report.text(f"All figures, with seeds and commands: [tables-{name}.csv](tables-{name}.csv).")
     values = {row["title"]: _plotted(row) for row in rows}
     path = report.picture(f"tables-{name}-psnr.png", f"PSNR of every method, {title}")
@@ -55,7 +61,7 @@ def verdict(rows: Sequence[Row]) -> str:
     others = {name: value for name, value in fair.items() if name not in ours}
     rival = max(others, key=others.__getitem__)
     gap = ours[title] - others[rival]
-    word = "closest to the truth" if gap >= 0 else "**not** the closest"
+    word = "closest to the truth" if gap >= 0 else NOT
     return (
         f"By the best PSNR of each (one sample or the mean), {title} is {word} of those without clean images: "
         f"{ours[title]:.2f} dB, and {rival} {others[rival]:.2f} dB ({gap:+.2f} dB)."
@@ -100,7 +106,7 @@ def _cells(row: Row, perceptual: Sequence[str]) -> list[object]:
     ]
 
 
-def _flat(row: Row, report: Report) -> dict[str, Any]:
+def _flat(row: Row, words: str) -> dict[str, Any]:
     found: dict[str, Any] = {"row": row["row"], "title": row["title"]}
     for kind in ("one", "mean"):
         part = row[kind] or {}
@@ -110,6 +116,5 @@ def _flat(row: Row, report: Report) -> dict[str, Any]:
         found |= dict(
             zip(("published_psnr", "published_lpips", "published_fid"), row["published"], strict=True)
         )
-    kept = [word for word in report.arguments if not word.startswith("row=") and word != "again"]
-    found["command"] = " ".join(["emdiff bench tables", *kept, f"row={row['row']}", "again"])
+    found["command"] = f"emdiff bench tables published {words} row={row['row']} again"
     return found

@@ -57,7 +57,7 @@ def published(report: Report, asked: Asked) -> None:
         shown = torch.where(torch.isfinite(task.test.recorded), task.test.recorded, 0.0)
         before = {"truth": unpacked(packed(task.test.truth)), "recorded": unpacked(packed(shown))}
         if rows:
-            show(report, name, task.title, rows, before)
+            show(report, size.name, name, task.title, rows, before)
             _say_unmeasured(report, rows)
 
 

@@ -73,7 +73,7 @@ def samplers(report: Report, asked: Asked) -> None:
         )
     headers = ["problem", "sampler", "PSNR", "SSIM", "LPIPS", "PSNR, prior of other images", "s for an image"]
     report.table([*headers, "times faster than DPS", "published PSNR / LPIPS"], table)
-    write_csv(report.out / "tables-samplers.csv", [_flat(row, report) for row in rows])
+    write_csv(report.out / "tables-samplers.csv", [_flat(row, size.name) for row in rows])
     values = {
         f"{row['title']}, {PROBLEMS[row['problem']]}": (row["psnr"], row["foreign_psnr"]) for row in rows
     }
@@ -136,14 +136,6 @@ def _prior(asked: Asked, name: str, folder: str) -> LearnedPrior:
     return clean_prior(name, crops, size="tiny", steps=CLEAN_STEPS, say=say, noise=noise)
 
 
-def _flat(row: Row, report: Report) -> Row:
-    return {
-        **row,
-        "seed": 7,
-        "command": f"emdiff bench tables samplers {report_size(report)} row={row['sampler']} again",
-    }
-
-
-def report_size(report: Report) -> str:
-    """The word of the command that says how large."""
-    return "gpu" if "gpu" in report.arguments else "cpu"
+def _flat(row: Row, size: str) -> Row:
+    command = f"emdiff bench tables samplers {size} row={row['sampler']} again"
+    return {**row, "seed": 7, "command": command}

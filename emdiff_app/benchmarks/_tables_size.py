@@ -28,7 +28,7 @@ class Size:
     """Fields of the recipe that all learners by rounds share."""
     own: dict[str, dict[str, Any]] = field(default_factory=dict)
     """And those of one alone."""
-    field_side: int = 256
+    field_side: int = 192
     """Of the fields of real frames that are scored."""
     frame_steps: int = 1500
     """Of the start on real frames, whose anchor is the pixels themselves."""
@@ -49,7 +49,7 @@ CPU = Size(
     samples=8,
     steps=1200,
     batch=16,
-    minutes=4.0,
+    minutes=3.0,
     rounds={
         "size": "tiny",
         "crop": 32,
@@ -98,7 +98,7 @@ GPU = Size(
     own={
         "emdiffusion": {"rounds": 8, "steps": 1000, "scratch_rounds": 1, "scratch_steps": 8000},
     },
-    field_side=512,
+    field_side=256,
     frame_steps=12000,
     clean_counts=(1000, 2000, 4500),
     starts=(10, 50, 500),

@@ -40,6 +40,7 @@ def run(report: Report) -> None:
     asked = _asked(report)
     for name in asked.tables:
         TABLES[name](report, asked)
+        report.write()  # whoever interrupts the next table has this one
 
 
 def _asked(report: Report) -> Asked:

@@ -36,7 +36,7 @@ TINY = Size(
     name="cpu",
     network="tiny",
     images=12,
-    side=20,
+    side=32,
     scored=2,
     samples=2,
     steps=2,
@@ -63,7 +63,7 @@ TINY = Size(
     field_side=32,
     frame_steps=2,
     clean_counts=(4, 12),
-    starts=(2, 3, 4),
+    starts=(8, 9, 10),
 )
 
 
@@ -262,7 +262,7 @@ def test_the_problems_are_those_that_were_published(data):
     noise = noisy.test.recorded - noisy.test.truth
     assert float(noise.std()) == pytest.approx(0.1, rel=0.05)
     blurred = task_of("deblurring", data, TINY)
-    assert blurred.test.truth.shape == blurred.test.recorded.shape == (2, 1, 20, 20)
+    assert blurred.test.truth.shape == blurred.test.recorded.shape == (2, 1, 32, 32)
     assert blurred.model.operator[0].psf.fwhm_px == pytest.approx(2 * 2.355, rel=0.01)
     assert pytest.approx(2 * 2.355, rel=0.01) == _nuclei.FWHM_PX
 
