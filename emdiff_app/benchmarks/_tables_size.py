@@ -96,7 +96,7 @@ GPU = Size(
         "patience": 0,
     },
     own={
-        "emdiffusion": {"rounds": 8, "steps": 1000, "scratch_rounds": 1, "scratch_steps": 8000},
+        "emdiffusion": {"rounds": 8, "steps": 1000, "scratch_rounds": 1, "scratch_steps": 10000},
     },
     field_side=256,
     frame_steps=12000,
