@@ -3,7 +3,7 @@
 For notebooks and workflows, two functions:
 
     prior = emdiff_app.learn("recorded.tif", "run", "model.json", preset="quick")
-    result = emdiff_app.restore("recorded.tif", prior, samples=8)   # result.mean, result.spread
+    result = emdiff_app.restore("recorded.tif", prior, samples=8)   # result.mean, result.spread, result.verdict
 
 Importing this package imports neither torch nor Qt: plugin discovery and the command line stay fast.
 """

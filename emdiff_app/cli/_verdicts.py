@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from emdiff_app.restoring.trust.records import ALL_WELL
+
 if TYPE_CHECKING:
     from emdiff_app.restoring.trust import Examined
 
@@ -14,7 +16,7 @@ def told_by(examined: "Examined | None") -> list[str]:
         return []
     verdict = examined.assessment.verdict
     return [
-        f"VERDICT: {verdict.grade.value.upper()}. {'' if verdict.reasons else verdict.headline}".strip(),
+        f"VERDICT: {verdict.grade.value.upper()}. {'' if verdict.reasons else ALL_WELL}".strip(),
         *(f"  why: {reason.sentence} {reason.action}" for reason in verdict.reasons),
     ]
 

@@ -69,9 +69,11 @@ class Engine:
         self.stack, self.scale, self.settings, self.device = stack, scale, settings, device
         self.widened = 1.0
         self.notes: list[str] = []
-        budget = Budget.of(settings.memory, device)
+        self.budget = Budget.of(settings.memory, device)
+        self.most: int | None = None
+        """Of recorded pixels at once, since memory ran out."""
         self.prior = Tiled(
-            prior, pixels=budget.tile_pixels(prior), tile=settings.tile, on_halved=self._halved
+            prior, pixels=self.budget.tile_pixels(prior), tile=settings.tile, on_halved=self._halved
         )
         self.volumes = "Z" in stack.axes and (acts_on_volumes(model) or self.prior.neighbours > 0)
         self.axes = "ZYX" if self.volumes else "YX"
@@ -84,12 +86,14 @@ class Engine:
         holes = stack.dtype.kind == "f"
         self.way_with_holes = way_for(settings, imaging, self.prior, best, holes=True) if holes else self.way
         self.names = result_names(settings.words, self.way.samples)
-        self.room = budget.state_pixels(max(self._bytes(way) for way in (self.way, self.way_with_holes)))
 
-    def _bytes(self, way: Way) -> int:
+    def _room(self, way: Way) -> int:
+        """How many recorded pixels may be worked on at once."""
         gradients = bool(way.samples) and posterior.get(way.method).gradients
         finer = math.prod(self.factors)
-        return bytes_each(self.prior.inner, samples=way.samples, gradients=gradients, finer=finer)
+        each = bytes_each(self.prior.inner, samples=way.samples, gradients=gradients, finer=finer)
+        room = self.budget.state_pixels(each)
+        return room if self.most is None else min(room, self.most)
 
     def _halved(self, side: int) -> None:
         self.notes = [
@@ -106,7 +110,8 @@ class Engine:
 
     def units(self) -> Iterator[Unit]:
         """The planes in the order of the stack; slices of volumes as many together as memory allows."""
-        parts = self._cuts()
+        ways = (self.way, self.way_with_holes) if self.volumes else (self.way,)
+        parts = self._cuts(min(self._room(way) for way in ways))
         if not self.volumes:
             for number, index in enumerate(self.stack.plane_indices()):
                 yield Unit(index, tuple(parts), (index,), number)
@@ -119,7 +124,7 @@ class Engine:
                 planes = tuple((*outer, z) for z in range(start * fine, stop * fine))
                 yield Unit(outer, own, planes, (volume * self.optics.field[0] + start) * fine)
 
-    def _cuts(self) -> list[Cut]:
+    def _cuts(self, room: int) -> list[Cut]:
         """The blocks of a plane or volume; closed forms and images that wrap around are never cut."""
         field, light = self.optics.field, self.optics.margins
         whole = self.prior.halo is None or not self.optics.divisible
@@ -127,23 +132,25 @@ class Engine:
         margins: tuple[int, ...] = (light[-2] + halo, light[-1] + halo)
         if self.volumes:
             margins = (light[0] + SLICES * self.prior.neighbours, *margins)
-        return cut_up(field, math.prod(field) if whole else self.room, margins, self.prior.stride)
+        return cut_up(field, math.prod(field) if whole else room, margins, self.prior.stride)
 
     # doing it ----------------------------------------------------------------------------------
 
     def restore(self, unit: Unit, watch: Watch) -> Collected:
         """Restore one unit; where memory runs out, in smaller batches and blocks, for good."""
         way = self._way_of(unit)
+        if not self.volumes and (way is not self.way or self.most is not None):
+            unit = replace(unit, cuts=tuple(self._cuts(self._room(way))))
         while True:
             try:
                 return self._in_blocks(unit, way, watch)
             except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error) or self.room <= SMALLEST_SIDE**2:
+                if not is_out_of_memory(error) or self._room(way) <= SMALLEST_SIDE**2:
                     raise
             taken = max(cut.pixels for cut in unit.cuts) * max(way.samples, 1)
-            self.room = max(min(self.room, taken) // 2, SMALLEST_SIDE**2)
+            self.most = max(min(self._room(way), taken) // 2, SMALLEST_SIDE**2)
             if not self.volumes:
-                unit = replace(unit, cuts=tuple(self._cuts()))
+                unit = replace(unit, cuts=tuple(self._cuts(self._room(way))))
             self.notes = ["Memory ran out, so images are restored in smaller parts; it takes longer."]
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
@@ -176,7 +183,7 @@ class Engine:
         return self.way if all(every for _, every in parts) else self.way_with_holes
 
     def _in_blocks(self, unit: Unit, way: Way, watch: Watch) -> Collected:
-        batches = [self._batches(cut, way.samples) for cut in unit.cuts]
+        batches = [self._batches(cut, way) for cut in unit.cuts]
         watch.begin(unit.first, len(unit.planes), way.steps * sum(len(b) for b in batches))
         self.prior.on_tile = watch.tile
         shape = (len(unit.planes), *self.shape[len(self.stack.outer_axes) :])
@@ -187,11 +194,11 @@ class Engine:
             Work(self, unit, cut, way, result, watch).restore(groups)
         return result
 
-    def _batches(self, cut: Cut, samples: int) -> list[list[int]]:
+    def _batches(self, cut: Cut, way: Way) -> list[list[int]]:
         """The numbers of the samples, as many together as memory allows."""
-        together = max(self.room // cut.pixels, 1)
-        every = range(samples)
-        return [list(every[n : n + together]) for n in range(0, samples, together)] or [[]]
+        together = max(self._room(way) // cut.pixels, 1)
+        every = range(way.samples)
+        return [list(every[n : n + together]) for n in range(0, way.samples, together)] or [[]]
 
 
 def _refuse_wrong_channels(stack: Stack, prior: Prior) -> None:

@@ -97,14 +97,14 @@ def assess(
     """
     generator = torch.Generator().manual_seed(seed)
     seen = imaging.seen(y).expand_as(y)
-    residual = torch.stack([imaging.residual(y, x) for x in samples])
+    residual = imaging.residual(y, samples[0])
     fields = torch.stack([imaging.crop(x) for x in samples])
     several = len(samples) > 1
     structures = find_structures(fields) if several else None
     figures = Figures(
         pixels=int(seen.sum()),
         samples=len(samples),
-        **_of_residual(imaging, y, samples, residual, seen),
+        **_of_residual(imaging, y, samples, seen),
         **_of_recording(imaging, y, seen),
         **_of_prior(prior, imaging, y, samples[0], fields, seen, generator),
         predictions=_predictions(prior, imaging, y, seen, len(samples), sampler, steps, generator, on_step)
@@ -119,18 +119,17 @@ def assess(
         recorded=y,
         restored=mean,
         spread=variance_of(fields).sqrt(),
-        residual=residual[0],
+        residual=residual,
         doubtful=structures.map if structures else torch.zeros_like(mean),
-        histogram=_density(residual[0][seen]),
+        histogram=_density(residual[seen]),
     )
 
 
-def _of_residual(
-    imaging: Imaging, y: Tensor, samples: Tensor, residual: Tensor, seen: Tensor
-) -> dict[str, Any]:
+def _of_residual(imaging: Imaging, y: Tensor, samples: Tensor, seen: Tensor) -> dict[str, Any]:
     """How large and how white it is, and where."""
-    squared = residual.square().mean(0)
-    dark, bright = _by_brightness(squared, imaging.apply(samples.mean(0)), seen)
+    mean = samples.mean(0)
+    squared = _squared(imaging, y, samples, mean, seen)
+    dark, bright = _by_brightness(squared, imaging.apply(mean), seen)
     lags = torch.tensor([agreement(imaging, y, x).autocorrelation for x in samples]).mean(0)
     return {
         "chi2": tuple(float(imaging.chi2(y, x).mean()) for x in samples),
@@ -139,6 +138,16 @@ def _of_residual(
         "chi2_bright": bright,
         "misfit": _misfit(squared, seen),
     }
+
+
+def _squared(imaging: Imaging, y: Tensor, samples: Tensor, mean: Tensor, seen: Tensor) -> Tensor:
+    """`<(y - A x)^2> / Var[y | mean]` at each pixel, over the samples.
+
+    With the variance at each sample's own level a sample that is darker than the truth by chance would count for many.
+    """
+    variance = imaging.noise_variance(mean).clamp_min(torch.finfo(y.dtype).tiny)
+    off = torch.stack([torch.where(seen, y - imaging.apply(x), 0.0).square() for x in samples])
+    return off.mean(0) / variance
 
 
 def _of_recording(imaging: Imaging, y: Tensor, seen: Tensor) -> dict[str, Any]:
