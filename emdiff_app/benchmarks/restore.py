@@ -34,8 +34,8 @@ SHARE = 0.02
 SIZE = "small"
 RIVALS = ("careamics", "bm3d")
 PART = 6
-"""Ways that evaluate the network many times for each plane are measured on so many planes of a stack."""
-SLOW = ("sample", "average", "samples", "deblurred", "deblurred average")
+"""Ways that take long for each plane are measured on so many planes of a stack."""
+SLOW = ("sample", "average", "samples", "deblurred", "deblurred average", "bm3d")
 WAYS = {
     "one look": "EMDiff, clean estimate of a noisy image (one evaluation), and its spread",
     "check": "EMDiff, the verdict that goes with it",
@@ -61,8 +61,8 @@ def run(report: Report) -> None:
         "Every row runs in a process of its own and restores the same synthetic images. Seconds are those of the "
         "restoration; memory is the largest resident set, libraries and images included. The network is "
         f"{'tiny' if quick else SIZE} and untrained, which takes as long as a trained one. Samples are drawn with the "
-        f"default sampler and steps. Of a stack, rows with samples are measured on its first {PART} planes and their "
-        "seconds multiplied: planes are restored one by one."
+        f"default sampler and steps. Of a stack, rows with samples, and BM3D, are measured on its first {PART} planes "
+        "and their seconds multiplied: planes are restored one by one."
     )
     for name, shape in shapes.items():
         if name in wanted:

@@ -206,7 +206,11 @@ def sentences_of(task: Task, fits: list[Agreement], unstable: int, missing: int)
 def _filled(missing: int) -> str:
     if not missing:
         return ""
-    pixels = (
-        "1 recorded pixel was no number" if missing == 1 else f"{missing} recorded pixels were no numbers"
+    if missing == 1:
+        return (
+            "1 recorded pixel was no number (NaN): it was taken as missing, and the prior has filled it in."
+        )
+    return (
+        f"{missing} recorded pixels were no numbers (NaN): they were taken as missing, and the prior has filled "
+        "them in."
     )
-    return f"{pixels} (NaN): they were taken as missing, and the prior has filled them in."
