@@ -86,9 +86,7 @@ def without_prior(
     return restore
 
 
-def _learned(
-    stack: Any, model: Any, method: str, given: Mapping[str, Any], name: str
-) -> Mapping[str, Any]:
+def _learned(stack: Any, model: Any, method: str, given: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """The settings, with what the method learns from planes all along the stack before the first is restored."""
     from emdiff_app.baselines import method as known_method
     from emdiff_app.baselines import prepared
