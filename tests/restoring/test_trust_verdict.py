@@ -45,7 +45,7 @@ FAULTS = [
     ({"spectrum": spectrum(noise=3.0)}, "noise in the spectrum", Grade.CARE, "3.00 times the noise"),
     ({"spectrum": spectrum(widening=2.5)}, "sharpness", Grade.CARE, "too narrow"),
     ({"spectrum": spectrum(widening=-2.5)}, "sharpness", Grade.CARE, "too wide"),
-    ({"chi2_dark": 0.5}, "noise by light", Grade.CARE, "0.50 in the dark"),
+    ({"chi2_dark": 0.4}, "noise by light", Grade.CARE, "0.40 in the dark"),
     ({"whiteness": (0.1, 0, 0, 0, 0)}, "structure left over", Grade.CARE, "smoothed away"),
     ({"whiteness": (-0.1, 0, 0, 0, 0)}, "structure left over", Grade.CARE, "follows a part of the noise"),
     ({"misfit": 0.05}, "misfit", Grade.CARE, "In 5 % of the image"),

@@ -152,7 +152,7 @@ def noise_by_light(f: Figures) -> Reason | None:
     off = max(abs(f.chi2_dark - 1), abs(f.chi2_bright - 1))
     return _reason(
         "noise by light",
-        _above(off, 0.4, 0.8),
+        _above(off, 0.5, 1.0),
         f"The noise depends on the light in another way than the imaging model says (chi2 is {f.chi2_dark:.2f} in the "
         f"dark and {f.chi2_bright:.2f} in bright parts).",
         "Check offset and gain of the camera, or estimate the noise again.",
@@ -192,7 +192,7 @@ def structure_left(f: Figures) -> Reason | None:
     strongest = max(f.whiteness, key=abs)
     return _reason(
         "structure left over",
-        _above(abs(strongest), 0.06, 0.25),
+        _above(abs(strongest), 0.08, 0.25),
         f"What the restoration leaves over is not white (neighbours correlate by {strongest:+.2f}): "
         + ("something real was smoothed away." if strongest > 0 else "it follows a part of the noise."),
         "Look at the residual, and check the PSF and the noise of the imaging model.",
