@@ -11,7 +11,8 @@ import platformdirs
 import torch
 from numpy.typing import NDArray
 
-from emdiff_app.diffusion import Batch, LearnedPrior, Trainer
+from emdiff_app.baselines.learners import Training, fresh, pick_from, train
+from emdiff_app.diffusion import Batch, LearnedPrior
 from emdiff_app.diffusion.anchors import Denoising
 from emdiff_app.errors import EMDiffError
 from emdiff_app.images import IntensityScale
@@ -72,17 +73,13 @@ def _description(prior: LearnedPrior) -> dict[str, Any]:
 def _trained(
     images: torch.Tensor, noise: NoiseParameters | None, size: str, steps: int, told: Callable[[int], None]
 ) -> LearnedPrior:
-    torch.manual_seed(0)
-    prior = LearnedPrior(size, images.shape[1], float(images.std()), float(images.mean()))
+    def tell(done: float) -> None:
+        step = round(done * steps)
+        if step % 500 == 0:
+            told(step)
+
+    how = Training(size=size, steps=steps, batch=BATCH, on_step=tell)
+    prior = fresh(images, how)
     prior.takes_maps = noise is not None
     term = Denoising(camera=0.0 if noise is None else CAMERA)
-    trainer = Trainer(prior, learning_rate=2e-3)
-    order = torch.Generator().manual_seed(1)
-    for step in range(steps):
-        chosen = torch.randint(0, len(images), (BATCH,), generator=order)
-        trainer.learning_rate = 2e-3 * min(1.0, 4 * (1 - step / steps))  # down to nothing in the last quarter
-        crops = images[chosen].contiguous(memory_format=torch.channels_last)
-        trainer.step(Batch(crops, noise=noise), term)
-        if step % 500 == 499:
-            told(step + 1)
-    return trainer.average
+    return train(prior, term, pick_from(Batch(images, noise=noise), how), how)

@@ -81,8 +81,12 @@ class Batch:
         return self._each(lambda v: v[numbers] if v.ndim and v.shape[0] == count else v)
 
     def moved(self, device: torch.device | str) -> "Batch":
-        """All of it on a device."""
-        return self._each(lambda v: v.to(device), least=0)
+        """All of it on a device, laid out as the network likes it."""
+
+        def laid(v: Tensor) -> Tensor:
+            return v.to(device, memory_format=torch.channels_last) if v.ndim == 4 else v.to(device)
+
+        return self._each(laid, least=0)
 
     def turned(self, flip: bool, quarters: int) -> "Batch":
         """Every image mirrored and turned by right angles alike."""

@@ -5,9 +5,9 @@ They differ in what a training step is; network, optimiser and number of steps a
 
 from . import ambient_diffusion, clean_images, em_mmps, emdiffusion, noise2self, sure_score
 from .learner import Learner
-from .training import Training, fresh, train
+from .training import Training, fresh, pick_from, train
 
-__all__ = ["LEARNERS", "Learner", "Training", "fresh", "train"]
+__all__ = ["LEARNERS", "Learner", "Training", "fresh", "pick_from", "train"]
 
 LEARNERS: dict[str, Learner] = {
     module.LEARNER.name: module.LEARNER
