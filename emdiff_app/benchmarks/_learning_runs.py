@@ -182,7 +182,7 @@ class _Listener:
 
 @dataclass(frozen=True, eq=False)
 class Estimates:
-    """Of each image one posterior sample, the mean of a pair and of several, and the clean estimate, in recorded units."""
+    """Of each image one posterior sample, the mean of a pair and of all, the clean estimate; in recorded units."""
 
     sample: Tensor
     pair: Tensor

@@ -115,14 +115,16 @@ def measured(
             report=told,
         )
 
+    batches = 2 if pairs and samples % 2 == 0 else 1
+
     def sample(y: Tensor) -> Tensor:
-        if not pairs or samples % 2:
+        if batches == 1:
             return draw(y, generator_of(7))
         half = y[: len(y) // 2]
         return torch.cat([draw(half, own) for own in in_pairs(generator_of(7), 2)])
 
     name = ", ".join([sampler, *(f"{option} {value}" for option, value in options.items())])
-    made = _judged(prior, problem, name, sample, samples, weights)
+    made = _judged(prior, problem, name, sample, samples, weights, batches)
     return replace(made, chosen=told.method or sampler)
 
 
@@ -144,6 +146,7 @@ def _judged(
     restore: Callable[[Tensor], Tensor],
     samples: int,
     weights: Path | None,
+    batches: int = 1,
 ) -> Outcome:
     y = problem.recorded.repeat(samples, 1, 1, 1)
     with counted(prior) as count:
@@ -163,8 +166,8 @@ def _judged(
         patches=sliced_wasserstein(draws[0], truth),
         chi2=float(problem.imaging.chi2(y, x).mean()),
         covered=coverage(draws, truth)[-1] if samples > 1 else float("nan"),
-        evaluations=count.evaluations,
-        gradients=count.gradients,
+        evaluations=count.evaluations // batches,
+        gradients=count.gradients // batches,
         seconds=seconds,
         lpips=_perceptual.lpips(cropped, each, weights),
         fid=_perceptual.fid(cropped, truth, weights),

@@ -23,10 +23,12 @@ from .samples import Tensors
 from .tempering import weighted
 from .work import E_BATCH, State, Work, seeded
 
-__all__ = ["Draw", "Drawn", "batches", "draw_all", "drawn", "restoring"]
+__all__ = ["Data", "Draw", "Drawn", "batches", "blurs", "draw_all", "drawn", "restoring"]
 
 Draw = Callable[[Tensor, int, torch.Generator], Tensor]
 """From recorded crops, the number of the first of them, and random numbers to samples."""
+Data = Callable[[Tensor, int], tuple[Imaging, Tensor]]
+"""From recorded crops and the number of the first to an imaging model, and to what it is taken to have recorded."""
 
 
 @dataclass(frozen=True)
@@ -38,16 +40,17 @@ class Drawn:
     chi2: float
 
 
-def restoring(work: Work, prior: LearnedPrior, weight: float, round: int) -> Draw:
-    """Draws of a round from the posterior under `prior`, in which the data weigh `weight`."""
-    name, options = sampler_for(work, weight, round)
+def restoring(work: Work, prior: LearnedPrior, weight: float, data: Data, *, cautious: bool) -> Draw:
+    """Draws from the posterior under `prior` given `data`, which weigh `weight`."""
+    name, options = sampler_for(work, weight, cautious)
     method = posterior.get(name)
 
     def draw(y: Tensor, first: int, generator: torch.Generator) -> Tensor:
+        imaging, given = data(y, first)
         return method.sample(
             prior,
-            weighted(work.imaging_of(first, y), weight),
-            y,
+            weighted(imaging, weight),
+            given,
             steps=work.recipe.sampler_steps,
             generator=generator,
             on_step=lambda *_: work.control.check(),
@@ -57,8 +60,8 @@ def restoring(work: Work, prior: LearnedPrior, weight: float, round: int) -> Dra
     return draw
 
 
-def sampler_for(work: Work, weight: float, round: int) -> tuple[str, dict[str, Any]]:
-    """The recipe's, or the default of the imaging model; under blur at first a proximal one that trusts the prior more.
+def sampler_for(work: Work, weight: float, cautious: bool) -> tuple[str, dict[str, Any]]:
+    """The recipe's, or the default of the imaging model; or, to be cautious, a proximal one that trusts the prior more.
 
     What a blur hides, exact samples keep as broad as the prior has it, round after round. Taking the prior to be surer
     than it is lets what no image shows fade, and what the images do show emerges in a few rounds; for longer it would
@@ -67,8 +70,7 @@ def sampler_for(work: Work, weight: float, round: int) -> tuple[str, dict[str, A
     recipe = work.recipe
     if recipe.sampler == "dps":  # it has a step size, and no noise level
         return "dps", {"zeta": weight}
-    cautious = round <= recipe.cautious_rounds and recipe.caution < 1
-    if recipe.sampler == "auto" and cautious and blurs(work.imaging):
+    if recipe.sampler == "auto" and cautious and recipe.caution < 1:
         return "diffpir", {"share": recipe.caution}
     return recipe.sampler, {}
 

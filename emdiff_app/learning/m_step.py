@@ -1,9 +1,12 @@
 """The M-step: train the prior on what the E-step has drawn and on the recorded pixels, from the same weights."""
 
+from typing import Protocol
+
+import torch
+
 from emdiff_app.diffusion import Batch, Trainer
 from emdiff_app.diffusion.anchors import Term
 
-from .lessons import Lessons
 from .pacing import Pace
 from .work import State, Unstable, Work, seeded
 
@@ -14,7 +17,13 @@ GENTLEST = 0.02
 """The learning rate at the end of a round, as a share of that at its start."""
 
 
-def train(work: Work, state: State, trainer: Trainer, lessons: Lessons, begins_with: str) -> None:
+class Teaching(Protocol):
+    """What to learn from next: the same random numbers give the same batch; `mine` is a member's part of it."""
+
+    def next(self, which: torch.Generator, mine: range) -> tuple[Batch, Term]: ...
+
+
+def train(work: Work, state: State, trainer: Trainer, lessons: Teaching, begins_with: str) -> None:
     """Take the steps of this round that are not done yet. A team shares every batch."""
     recipe = work.recipe
     mine = work.team.mine(recipe.batch)

@@ -19,9 +19,11 @@ CAREFUL = 1.05
 """Steps and draws may come to take this much longer."""
 LEAST = 0.3
 """A round with less than this share of its steps is not begun."""
-START = {"hidden-pixels": 0.6}
-"""The share of the whole time for the start: one whose own estimate is often the best one gets the most of it."""
+START = {"hidden-pixels": 0.6, "denoised": 0.4}
+"""The share of the whole time until the start is done: one whose own estimate is often the best gets the most of it."""
 OTHER_START = 0.2
+DENOISING = 0.25
+"""The same for denoising, where that comes first."""
 
 
 @dataclass
@@ -36,8 +38,17 @@ class Pace:
 
     @classmethod
     def of(cls, work: Work, state: State, begins_with: str) -> "Pace":
-        planned = work.recipe.steps_in(state.round, begins_with)
-        return cls(work, state, begins_with, int(state.notes.get("steps", planned)))
+        pace = cls(work, state, begins_with, 0)
+        pace.steps = int(state.notes.get("steps", pace.planned))
+        return pace
+
+    @property
+    def planned(self) -> int:
+        """The steps of this training, if there is time for all of them."""
+        recipe, state = self.work.recipe, self.state
+        if state.stage == "denoise":
+            return recipe.denoising_steps
+        return recipe.steps_in(state.round, self.begins_with)
 
     def look(self, step: int) -> None:
         """Before step number `step` of this round."""
@@ -54,15 +65,14 @@ class Pace:
     def _fitting(self, step: int, pace_s: float) -> int:
         """Of the planned steps of this round, those that there is time for."""
         recipe, left = self.work.recipe, self.work.control.left_s
-        planned = recipe.steps_in(self.state.round, self.begins_with)
         if left is None:
-            return planned
+            return self.planned
         judging = JUDGING * recipe.held_out / (3 * recipe.batch) * pace_s
         left -= CAREFUL * float(self.state.notes.get("judging_s", judging))
         if self.state.round == 0 and recipe.rounds:
-            share = START.get(self.begins_with, OTHER_START)
+            share = START.get(self.begins_with, OTHER_START) if self.state.stage != "denoise" else DENOISING
             left -= (1 - share) * 60 * (recipe.time_limit_min or 0.0)
-        return min(planned, step + max(int(left / (CAREFUL * pace_s)), 0))
+        return min(self.planned, step + max(int(left / (CAREFUL * pace_s)), 0))
 
 
 def time_for_another(work: Work, state: State) -> bool:

@@ -28,7 +28,11 @@ def steps_done(recipe: Recipe, state: State, processes: int, begins_with: str = 
     done: Counter[str] = Counter()
     for number in range(state.round):
         done += _round(recipe, number, processes, begins_with)
-    if state.stage != "e-step":
+    if state.stage == "denoise":
+        done["m-step"] += state.step
+    elif "denoised" in state.notes and state.round == 0:
+        done["m-step"] += recipe.denoising_steps
+    if state.stage in ("m-step", "score"):
         here = _round(recipe, state.round, processes, begins_with)
         done += Counter({"start": here["start"], "e-step": here["e-step"], "m-step": state.step})
     return dict(done)
@@ -36,11 +40,12 @@ def steps_done(recipe: Recipe, state: State, processes: int, begins_with: str = 
 
 def _round(recipe: Recipe, number: int, processes: int, begins_with: str) -> Counter[str]:
     crops = round(recipe.crops * recipe.share(number))
+    denoising = recipe.denoising_steps if begins_with == "denoised" and number == 0 else 0
     return Counter(
         {
             "start": 0 if number else recipe.gaussian_rounds,
             "e-step": -(-crops // (E_BATCH * processes)),
-            "m-step": recipe.steps_in(number, begins_with),
+            "m-step": recipe.steps_in(number, begins_with) + denoising,
             "score": 1,
         }
     )

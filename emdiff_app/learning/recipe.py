@@ -11,7 +11,7 @@ __all__ = ["PRESETS", "Preset", "Recipe"]
 Preset = Literal["quick", "standard", "best", "emdiffusion"]
 Size = Literal["tiny", "small", "standard", "large"]
 Anchor = Literal["auto", "none", "hidden-pixels", "noise-above", "sure", "further-masking"]
-Start = Literal["auto", "gaussian", "hidden-pixels"]
+Start = Literal["auto", "gaussian", "hidden-pixels", "denoised"]
 Answer = Literal["auto", "yes", "no"]
 
 
@@ -43,8 +43,9 @@ class Recipe(BaseModel):
     prior: str | None = Field(default=None, description="A prior to start from, such as a colleague's.")
     start: Start = Field(
         default="auto",
-        description="What to start from when there is nothing else: a Gaussian fitted to the images, or pixels "
-        "predicted from their neighbours; auto: the latter for a camera's noise without blur.",
+        description="What to start from when there is nothing else: a Gaussian fitted to the images, pixels predicted "
+        "from their neighbours, or a Gaussian fitted to images that were denoised in that way; auto: the second for "
+        "a camera's noise without blur, the third under blur.",
     )
     clean_share: float = Field(
         default=0.15,
@@ -114,6 +115,17 @@ class Recipe(BaseModel):
         ge=1,
         description="Optimiser steps of a start from pixels predicted from their neighbours.",
     )
+    denoising_steps: int = Field(
+        default=400,
+        ge=1,
+        description="Optimiser steps on denoising the images, where a run starts from that.",
+    )
+    denoised_rounds: int = Field(
+        default=4,
+        ge=0,
+        description="Where a run starts from denoised images: for so many rounds samples are drawn from these, which "
+        "EM learns from much faster; then from the recorded ones.",
+    )
     steps: int = Field(default=300, ge=1, description="Optimiser steps in each round.")
     scratch_rounds: int = Field(
         default=0, ge=0, le=10, description="Rounds at the end that train fresh weights on all crops."
@@ -177,15 +189,17 @@ class Recipe(BaseModel):
 
 PRESETS: dict[Preset, dict[str, Any]] = {
     "quick": {
-        "rounds": 6,
-        "crops": 384,
+        "rounds": 5,
+        "crops": 256,
         "first_share": 0.5,
         "last_share": 0.5,
         "tries": 3,
         "batch": 16,
+        "denoising_steps": 300,
+        "denoised_rounds": 5,
         "first_steps": 300,
         "hidden_steps": 1800,
-        "steps": 200,
+        "steps": 120,
         "sampler_steps": 16,
         "cautious_rounds": 4,
         "learning_rate": 1.5e-3,
@@ -197,6 +211,8 @@ PRESETS: dict[Preset, dict[str, Any]] = {
         "last_share": 0.5,
         "tries": 3,
         "batch": 16,
+        "denoising_steps": 800,
+        "denoised_rounds": 8,
         "first_steps": 400,
         "hidden_steps": 8000,
         "steps": 300,
@@ -212,6 +228,8 @@ PRESETS: dict[Preset, dict[str, Any]] = {
         "tries": 3,
         "held_out": 16,
         "batch": 32,
+        "denoising_steps": 2000,
+        "denoised_rounds": 10,
         "first_steps": 1000,
         "hidden_steps": 12000,
         "steps": 800,

@@ -20,12 +20,23 @@ from emdiff_app.physics import Imaging
 from emdiff_app.posterior.steps import OwnNoise
 
 from .anchoring import Anchor
-from .e_step import Draw, Drawn, draw_all, drawn, restoring
+from .denoised import Denoiser, RecordedCrops, keep_denoiser
+from .e_step import Data, Draw, Drawn, blurs, draw_all, drawn, restoring
 from .judging import Judgement, Sampling, is_as_good, judge
 from .lessons import Lessons
 from .m_step import train
 from .pacing import time_for_another
-from .start import anchor_of, clean_images, first_draw, first_prior, from_neighbours, start_of, trainer_for
+from .start import (
+    anchor_of,
+    as_recorded,
+    clean_images,
+    first_denoiser,
+    first_draw,
+    first_prior,
+    from_neighbours,
+    start_of,
+    trainer_for,
+)
 from .tempering import next_weight
 from .unlearnable import lost_bands, pixels_under_one, sentence
 from .work import State, Work, fingerprint, seeded
@@ -69,6 +80,10 @@ class Rounds:
         """From where the state says to the end of the last round."""
         while not self.finished:
             match self.state.stage:
+                case "e-step" if self._denoises_first:
+                    self.state.stage = "denoise"
+                case "denoise":
+                    self._denoise()
                 case "e-step":
                     self._e_step()
                 case "m-step":
@@ -95,6 +110,23 @@ class Rounds:
         self.trainer = trainer_for(self.work, prior)
         self.trainer.restore(snapshot["trainer"])
 
+    # start -------------------------------------------------------------------------------------
+
+    @property
+    def _denoises_first(self) -> bool:
+        state = self.state
+        return self.begins_with == "denoised" and state.round == 0 and "denoised" not in state.notes
+
+    def _denoise(self) -> None:
+        state = self.state
+        if self.trainer is None:
+            self.trainer = trainer_for(self.work, first_denoiser(self.work))
+        train(self.work, state, self.trainer, RecordedCrops(self.work), self.begins_with)
+        keep_denoiser(self.work, self.prior)
+        state.notes["denoised"] = True
+        state.stage, state.step = "e-step", 0
+        self.work.keep(True)
+
     # E-step ------------------------------------------------------------------------------------
 
     def _e_step(self) -> None:
@@ -112,14 +144,30 @@ class Rounds:
     @property
     def _draws(self) -> bool:
         """Somebody's prior, and pixels predicted from their neighbours, need no samples to begin with."""
-        return self.state.round > 0 or self.begins_with in ("gaussian", "clean")
+        return self.state.round > 0 or self.begins_with in ("gaussian", "clean", "denoised")
 
     def _draw(self) -> Draw:
         if self.state.round == 0:
-            return first_draw(self.work)
+            return first_draw(self.work, self._data)
         if self.state.round == 1 and self.begins_with == "hidden-pixels":
             return from_neighbours(self.work, self.prior)
-        return restoring(self.work, self.prior, self._weight, self.state.round)
+        return restoring(self.work, self.prior, self._weight, self._data, cautious=self._cautious)
+
+    @property
+    def _cautious(self) -> bool:
+        """Under blur at first, unless what the samples are drawn from is nearly free of noise."""
+        early = self.state.round <= self.work.recipe.cautious_rounds
+        return early and self.begins_with != "denoised" and blurs(self.work.imaging)
+
+    @property
+    def _data(self) -> Data:
+        """What samples are drawn from: the recorded crops, or at first, where a run has begun so, denoised ones."""
+        denoised = self.begins_with == "denoised" and self.state.round <= self.work.recipe.denoised_rounds
+        return self._denoiser if denoised else as_recorded(self.work)
+
+    @cached_property
+    def _denoiser(self) -> Denoiser:
+        return Denoiser(self.work)
 
     @property
     def _weight(self) -> float:
@@ -145,7 +193,7 @@ class Rounds:
         if samples is not None and state.round > 0:
             self._tell_discarded(len(samples.clean))
             state.notes["weight"] = next_weight(self._weight, samples.chi2, state.round, recipe.rounds)
-        if self.trainer is None:
+        if self.trainer is None or (state.round == 0 and self.begins_with == "denoised"):
             prior = first_prior(self.work, None if samples is None else samples.clean)
             self.trainer = trainer_for(self.work, prior)
         elif state.round > recipe.rounds:

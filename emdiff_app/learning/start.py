@@ -21,7 +21,8 @@ from emdiff_app.priors import read_prior
 
 from .anchoring import Anchor, anchor_for
 from .crops import CropSet
-from .e_step import Draw
+from .denoised import untrained
+from .e_step import Data, Draw, blurs
 from .extrapolating import extrapolated
 from .places import draw_places
 from .unlearnable import is_directional
@@ -29,7 +30,9 @@ from .work import E_BATCH, Work, seeded
 
 __all__ = [
     "anchor_of",
+    "as_recorded",
     "clean_images",
+    "first_denoiser",
     "first_draw",
     "first_prior",
     "from_neighbours",
@@ -48,7 +51,7 @@ def anchor_of(work: Work) -> Anchor:
 
 
 def start_of(work: Work) -> str:
-    """`prior`, `clean`, `hidden-pixels` or `gaussian`."""
+    """`prior`, `clean`, `hidden-pixels`, `denoised` or `gaussian`."""
     recipe = work.recipe
     if recipe.prior:
         return "prior"
@@ -56,13 +59,19 @@ def start_of(work: Work) -> str:
         return "clean"
     if recipe.start != "auto":
         return recipe.start
-    return "hidden-pixels" if anchor_of(work).name == "hidden-pixels" else "gaussian"
+    if anchor_of(work).name == "hidden-pixels":
+        return "hidden-pixels"
+    return "denoised" if blurs(work.imaging) else "gaussian"
 
 
-def first_draw(work: Work) -> Draw:
-    """What draws the samples of round 0: the Gaussian."""
-    gaussian = _gaussian(work)
-    return lambda y, first, generator: gaussian.draw_posterior(work.imaging_of(first, y), y, generator)
+def first_draw(work: Work, data: Data) -> Draw:
+    """What draws the samples of round 0: the Gaussian, from the recorded images or from denoised ones."""
+    gaussian = _gaussian(work, data)
+
+    def draw(y: Tensor, first: int, generator: torch.Generator) -> Tensor:
+        return gaussian.draw_posterior(*data(y, first), generator)
+
+    return draw
 
 
 def from_neighbours(work: Work, prior: LearnedPrior) -> Draw:
@@ -73,6 +82,16 @@ def from_neighbours(work: Work, prior: LearnedPrior) -> Draw:
         return mean + variance.sqrt() * white(mean, generator)
 
     return draw
+
+
+def as_recorded(work: Work) -> Data:
+    """The recorded crops as they are."""
+    return lambda y, first: (work.imaging_of(first, y), y)
+
+
+def first_denoiser(work: Work) -> LearnedPrior:
+    """The network that a start from denoised images trains first."""
+    return untrained(work, *_moments(work))
 
 
 def first_prior(work: Work, samples: Tensor | None) -> LearnedPrior:
@@ -137,24 +156,24 @@ def _cut(work: Work, names: tuple[str, ...], *, own_scale: bool) -> list[Tensor]
 
 def _moments(work: Work) -> tuple[float, float]:
     """Mean and standard deviation of clean pixels: of the recorded ones, less the noise."""
-    models, few = _some(work)
+    models, few = _some(work, as_recorded(work))
     pixels = torch.cat([y[torch.isfinite(y)] for y in few])
     variance = float(pixels.var())
     return float(pixels.mean()), max(variance - _noise(models, few), 0.01 * variance) ** 0.5
 
 
-def _some(work: Work) -> tuple[list[Imaging], list[Tensor]]:
-    """Enough recorded crops to fit a Gaussian to, and their imaging models."""
+def _some(work: Work, data: Data) -> tuple[list[Imaging], list[Tensor]]:
+    """Enough crops to fit a Gaussian to, and their imaging models."""
     starts = range(0, min(len(work.crops), ENOUGH), E_BATCH)
-    few = [work.recorded(i, i + E_BATCH) for i in starts]
-    return [work.imaging_of(i, y) for i, y in zip(starts, few, strict=True)], few
+    pairs = [data(work.recorded(i, i + E_BATCH), i) for i in starts]
+    return [imaging for imaging, _ in pairs], [y for _, y in pairs]
 
 
-def _gaussian(work: Work) -> GaussianPrior:
+def _gaussian(work: Work, data: Data) -> GaussianPrior:
     """Fitted once; the members of a team, and a later process, read it."""
     path = work.samples.folder / "gaussian.safetensors"
     if (known := work.samples.read(path)) is None:
-        found = _fitted(work)
+        found = _fitted(work, data)
         known = {"spectrum": found.spectrum.cpu(), "mean": found.mean.cpu()}
         if work.team.leads:
             work.samples.write(path, known)
@@ -162,9 +181,9 @@ def _gaussian(work: Work) -> GaussianPrior:
     return GaussianPrior(*(known[name].to(work.device) for name in ("spectrum", "mean")))
 
 
-def _fitted(work: Work) -> GaussianPrior:
+def _fitted(work: Work, data: Data) -> GaussianPrior:
     rounds = work.recipe.gaussian_rounds
-    models, few = _some(work)
+    models, few = _some(work, data)
 
     def tick(number: int) -> None:
         work.control.check()

@@ -36,9 +36,9 @@ def steps_for(imaging: Imaging, prior: Prior | None = None) -> int:
 @register(
     "auto",
     equation="from-noise where only noise was added, else spectral",
-    cost="1 network evaluation a step; 12 steps for noise, 16 for blur, 80 for missing pixels",
+    cost="1 network evaluation a step; 12 steps for noise, 16 for blur, 64 for missing pixels",
     gradients=False,
-    steps=80,
+    steps=64,
 )
 @torch.no_grad()
 def sample(
@@ -46,7 +46,7 @@ def sample(
     imaging: Imaging,
     y: Tensor,
     *,
-    steps: int = 80,
+    steps: int = 64,
     generator: torch.Generator,
     on_step: OnStep | None = None,
     report: Report | None = None,
