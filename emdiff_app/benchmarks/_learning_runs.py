@@ -225,8 +225,8 @@ def estimates(
         averages.append(card.scale.inverse(kept.mean(0)))
         means.append(card.scale.inverse(mean))
     way = "one pass" if card.estimate == "one-pass" else f"mean of {samples} samples"
-    found = [torch.cat(images) for images in (ones, pairs, averages, means)]
-    return Estimates(*found, way, float(torch.cat(fits).mean()))
+    one, pair, average, estimate = (torch.cat(images) for images in (ones, pairs, averages, means))
+    return Estimates(one, pair, average, estimate, way, float(torch.cat(fits).mean()))
 
 
 def draw(prior: Any, imaging: Imaging, y: Tensor, generator: torch.Generator) -> Tensor:
