@@ -32,7 +32,7 @@ from ._words import Words
 
 __all__ = ["run"]
 
-SIDE, IMAGES, SHOWN, SAMPLES = 64, 24, 4, 8
+SIDE, IMAGES, SHOWN, SAMPLES = 64, 24, 3, 8
 FIELD = 160
 TURNS = 12
 """Rounds of the curves."""
