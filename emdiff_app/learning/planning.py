@@ -31,7 +31,7 @@ def steps_done(recipe: Recipe, state: State, processes: int, begins_with: str = 
     if state.stage == "denoise":
         done["m-step"] += state.step
     elif "denoised" in state.notes and state.round == 0:
-        done["m-step"] += recipe.denoising_steps
+        done["m-step"] += int(state.notes["denoised"])
     if state.stage in ("m-step", "score"):
         here = _round(recipe, state.round, processes, begins_with)
         done += Counter({"start": here["start"], "e-step": here["e-step"], "m-step": state.step})

@@ -123,7 +123,7 @@ class Rounds:
             self.trainer = trainer_for(self.work, first_denoiser(self.work))
         train(self.work, state, self.trainer, RecordedCrops(self.work), self.begins_with)
         keep_denoiser(self.work, self.prior)
-        state.notes["denoised"] = True
+        state.notes["denoised"] = state.step
         state.stage, state.step = "e-step", 0
         self.work.keep(True)
 

@@ -39,6 +39,8 @@ class Keeper:
         state = snapshot["state"]
         between = state["stage"] == "e-step" and state["round"] > 0  # nothing of this round is done
         number, step = (state["round"] - 1, None) if between else (state["round"], state["step"])
+        if step is not None and number == 0:
+            step += int(state["notes"].get("denoised", 0))  # checkpoints are in the order of their names
         try:
             path = save_checkpoint(self.run.checkpoints, number, step, snapshot)
             if best:

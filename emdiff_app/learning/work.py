@@ -51,6 +51,8 @@ class Unstable(Exception):  # noqa: N818 - it is a state, not an error
 class State:
     """Where a run is, as plain JSON: `step` steps of `stage` in `round` are done.
 
+    The stages are "e-step", "m-step" and "score"; "denoise" comes first of all where a run begins so.
+
     `halvings` counts how often the learning rate was halved, `drawn_by` says what drew the samples of this round, and
     `notes` is for what a stage must remember.
     """

@@ -193,7 +193,7 @@ class Worker:
         if time.monotonic() - self._looked > LOOK_S:
             self._looked = time.monotonic()
             self.inputs.check()
-        training = self.rounds.state.stage == "m-step"
+        training = self.rounds.state.stage in ("m-step", "denoise")
         if now or (self.keeper.due and training):
             snapshot = self.rounds.snapshot()
             if snapshot is not None:
