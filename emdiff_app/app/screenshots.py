@@ -22,7 +22,7 @@ from .window import MainWindow
 __all__ = ["take_screenshots"]
 
 SHORT = {"rounds": 2, "crops": 24, "crop": 48, "held_out": 4, "batch": 8}
-SHORT |= {"first_steps": 80, "steps": 40, "sampler_steps": 8, "gaussian_rounds": 3}
+SHORT |= {"denoising_steps": 80, "first_steps": 80, "steps": 40, "sampler_steps": 8, "gaussian_rounds": 3}
 
 
 def take_screenshots(folder: Path, limit_s: float = 3600.0) -> list[Path]:

@@ -20,7 +20,8 @@ from ._words import Words
 __all__ = ["run"]
 
 IMAGES = 100
-COMMON: dict[str, Any] = {"size": "small", "crop": 64, "crops": 320, "held_out": 16, "first_steps": 400}
+COMMON: dict[str, Any] = {"size": "small", "crop": 64, "crops": 320, "held_out": 16}
+COMMON |= {"start": "gaussian", "first_steps": 400}
 OURS: dict[str, Any] = {**DEBLUR, **COMMON, "rounds": 3, "steps": 200}
 THEIRS: dict[str, Any] = {
     **PRESETS["emdiffusion"],

@@ -33,6 +33,7 @@ TINY = {
     "crop": 32,
     "held_out": 2,
     "first_steps": 3,
+    "denoising_steps": 3,
     "steps": 3,
     "sampler_steps": 2,
     "gaussian_rounds": 1,

@@ -51,6 +51,7 @@ TINY = Size(
         "batch": 4,
         "held_out": 2,
         "rounds": 1,
+        "denoising_steps": 2,
         "first_steps": 2,
         "clean_steps": 2,
         "hidden_steps": 2,

@@ -23,7 +23,8 @@ from emdiff_app.learning.lock import Lock
 from emdiff_app.priors import read_card
 
 SHORT = {"size": "tiny", "rounds": 1, "crops": 8, "crop": 16, "held_out": 2, "batch": 2}
-SHORT |= {"first_steps": 3, "steps": 3, "sampler_steps": 2, "gaussian_rounds": 1, "precision": "float32"}
+SHORT |= {"denoising_steps": 3, "first_steps": 3, "steps": 3, "sampler_steps": 2, "gaussian_rounds": 1}
+SHORT |= {"precision": "float32"}
 
 
 @pytest.fixture

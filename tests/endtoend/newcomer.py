@@ -11,7 +11,7 @@ from emdiff_app.gui.jobs import JobState
 from emdiff_app.images import stack_from_array
 
 TINY = {"size": "tiny", "rounds": 50, "crops": 8, "crop": 32, "held_out": 2, "batch": 4}
-TINY |= {"first_steps": 2, "steps": 2, "sampler_steps": 2, "gaussian_rounds": 1}
+TINY |= {"denoising_steps": 2, "first_steps": 2, "steps": 2, "sampler_steps": 2, "gaussian_rounds": 1}
 
 
 class Newcomer:

@@ -18,6 +18,7 @@ SHORT = {
     "crops": 16,
     "crop": 32,
     "first_steps": 8,
+    "denoising_steps": 8,
     "steps": 8,
     "sampler_steps": 4,
 }

@@ -16,7 +16,7 @@ MODEL = ImagingModel.model_validate(
     }
 )
 SMALL = {"size": "tiny", "rounds": 1, "crops": 16, "crop": 24, "held_out": 2, "batch": 4}
-SHORT = {"first_steps": 6, "steps": 6, "sampler_steps": 4, "gaussian_rounds": 2}
+SHORT = {"denoising_steps": 6, "first_steps": 6, "steps": 6, "sampler_steps": 4, "gaussian_rounds": 2}
 
 
 @pytest.fixture
