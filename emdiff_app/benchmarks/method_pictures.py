@@ -177,7 +177,8 @@ def _restored(path: Path, y: Tensor) -> Tensor:
     return made
 
 
-def _cells(count: int, seed: int, side: int = SIDE) -> Tensor:
+def _cells(count: int, seed: int, side: int | None = None) -> Tensor:
+    side = side or SIDE
     rng = np.random.default_rng(seed)
     planes = [draw_cells(rng, max(side, 96))[:side, :side] for _ in range(count)]
     return torch.from_numpy(np.stack(planes)[:, None].astype(np.float32))
