@@ -17,6 +17,8 @@ PAPER, INK, PALE = (255, 255, 255), (34, 34, 34), (205, 205, 205)
 COLOURS = ((11, 92, 173), (160, 60, 0), (30, 120, 60), (120, 60, 150), (110, 110, 110))
 WIDE, HIGH, LEFT, RIGHT, TOP, BOTTOM = 640, 360, 60, 16, 34, 48
 ROW = 26
+FALL = 20.0
+"""Bars that end so far below the best show no more than that they are bad."""
 
 Font = Any
 
@@ -29,7 +31,8 @@ def bars(
     left, high = 250, TOP + len(values) * group + BOTTOM
     sheet, pen, font = _sheet(WIDE + 120, high, title)
     known = [v for row in values.values() for v in row if v is not None]
-    low, top = math.floor(min(known) - 1), max(known)
+    top = max(known)
+    low = math.floor(max(min(known) - 1, top - FALL))
     scale = (WIDE + 120 - left - 60) / max(top - low, 1e-9)
     for number, (name, row) in enumerate(values.items()):
         y = TOP + number * group

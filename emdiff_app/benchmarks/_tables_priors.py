@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from emdiff_app.baselines.learners import LEARNERS, Learner, Training
-from emdiff_app.diffusion import LearnedPrior
+from emdiff_app.diffusion import LearnedPrior, Prior
 from emdiff_app.diffusion.device import device_for
 from emdiff_app.images import IntensityScale
 from emdiff_app.priors import Card, read_prior, write_prior
@@ -30,7 +30,7 @@ PAUSE = 20.0
 class Known:
     """A prior, the intensity scale that it knows, and what learning it took."""
 
-    prior: LearnedPrior
+    prior: Prior
     scale: IntensityScale
     seconds: float
     words: str

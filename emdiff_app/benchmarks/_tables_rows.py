@@ -39,7 +39,7 @@ ROWS: dict[str, str] = {
     "emdiffusion": LEARNERS["emdiffusion"].title,
     "em-mmps": LEARNERS["em-mmps"].title,
     "ours": "EMDiff (ours)",
-    "ours-estimate": "EMDiff (ours), its clean estimate in one look",
+    "ours-estimate": "EMDiff (ours), one look",
 }
 SAME_PRIOR = {"clean-ours": "clean", "ours-estimate": "ours"}
 CEILING = ("clean", "clean-ours")
@@ -81,6 +81,9 @@ def _restored(task: Task, name: str, known: Known, count: int) -> Tensor:
         imaging = task.imaging(task.test, device, known.scale)
         y = known.scale.forward(task.test.recorded.to(device))
         return known.scale.inverse(look(known.prior, imaging, y, on_step=lambda: None)[0]).cpu()[None]
+    if learner is not None and learner.taught_from is not None:
+        level = float(torch.as_tensor(task.model.noise.parameters().read_noise))
+        known = dataclasses.replace(known, prior=learner.taught_from(known.prior, level))
     return draws(task, known, learner.sampler if learner else "auto", count)
 
 

@@ -49,7 +49,7 @@ CPU = Size(
     samples=8,
     steps=1200,
     batch=16,
-    minutes=3.0,
+    minutes=5.0,
     rounds={
         "size": "tiny",
         "crop": 32,
@@ -69,7 +69,7 @@ CPU = Size(
             "steps": 100,
             "scratch_rounds": 1,
             "scratch_steps": 500,
-            "sampler_steps": 250,
+            "sampler_steps": 150,
         },
     },
 )

@@ -175,3 +175,14 @@ def test_every_learner_says_what_it_is_and_can_be_run():
         assert (learner.learn is None) != (learner.recipe is None)
         if learner.recipe is not None:
             Recipe(stacks=("a.tif",), model=model, **learner.recipe)
+
+
+def test_ambient_diffusion_answers_below_the_noise_as_at_it():
+    learner, x = LEARNERS["ambient"], gaussian(0.1).draw(4, generator_of(1))
+    prior = fresh(x, HOW)
+    torch.nn.init.normal_(list(prior.network.parameters())[-2], std=0.3)
+    floored = learner.taught_from(prior, 0.5)
+    with torch.no_grad():
+        assert torch.equal(floored.denoise(x, 0.01), prior.denoise(x, torch.tensor(0.5)))
+        assert torch.equal(floored.denoise(x, 0.8), prior.denoise(x, torch.tensor(0.8)))
+        assert not torch.equal(floored.denoise(x, 0.8), floored.denoise(x, 0.01))

@@ -7,16 +7,20 @@ in the recording (Daras et al. 2024) x_t is y with noise up to `s > s_y`, and Tw
 
     min_D E ||(1 - r) D(y + sqrt(s^2 - s_y^2) n, s) + r x_t - y||^2,  r = s_y^2 / s^2.
 
-The method is for random masks; it knows nothing of blur, and teaches no level below that of the noise.
+The method is for random masks; it knows nothing of blur, and teaches no level below that of the noise: there D answers
+as at s_y, because what a network was never taught is anything at all.
 """
 
-from emdiff_app.diffusion import Batch, LearnedPrior
+import torch
+from torch import Tensor
+
+from emdiff_app.diffusion import Batch, LearnedPrior, Prior
 from emdiff_app.diffusion.anchors import FurtherMasking
 
 from .learner import Learner
 from .training import Training, fresh, pick_from, train
 
-__all__ = ["LEARNER", "learn"]
+__all__ = ["LEARNER", "Floored", "learn"]
 
 FURTHER = 0.1
 """The share of the recorded pixels that is dropped, as published."""
@@ -28,6 +32,20 @@ def learn(images: Batch, how: Training) -> LearnedPrior:
     return train(prior, FurtherMasking(FURTHER), pick_from(images, how), how)
 
 
+class Floored(Prior):
+    """`D(x_t, max(s, s_y))`, a prior of its own: how unsure it is must be measured of this one, not of the taught one."""
+
+    def __init__(self, taught: Prior, smallest: float) -> None:
+        super().__init__(taught.channels, taught.sigma_data)
+        self.taught, self.smallest, self.takes_maps = taught, smallest, taught.takes_maps
+
+    def denoise(self, x_t: Tensor, sigma: Tensor | float) -> Tensor:
+        return self.taught.denoise(x_t, torch.as_tensor(sigma).clamp_min(self.smallest))
+
+    def centre(self, like: Tensor) -> Tensor:
+        return self.taught.centre(like)
+
+
 LEARNER = Learner(
     name="ambient",
     title="AmbientDiffusion",
@@ -35,4 +53,5 @@ LEARNER = Learner(
     cost="1 evaluation and 1 gradient a training step",
     needs=("noise level",),
     learn=learn,
+    taught_from=Floored,
 )

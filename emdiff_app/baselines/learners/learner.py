@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from emdiff_app.diffusion import Batch, LearnedPrior
+from emdiff_app.diffusion import Batch, LearnedPrior, Prior
 
 from .training import Training
 
@@ -33,3 +33,5 @@ class Learner:
     recipe: Mapping[str, Any] | None = None
     sampler: str = "auto"
     estimate: Callable[[LearnedPrior, Batch], Tensor] | None = None
+    taught_from: Callable[[Prior, float], Prior] | None = None
+    """The prior with nothing below the level of the noise, for a learner that teaches no such levels."""
