@@ -33,7 +33,7 @@ def learn(images: Batch, how: Training) -> LearnedPrior:
 
 
 class Floored(Prior):
-    """`D(x_t, max(s, s_y))`, a prior of its own: how unsure it is must be measured of this one, not of the taught one."""
+    """`D(x_t, max(s, s_y))`; how unsure it is must be measured of this prior, not of the one that was taught."""
 
     def __init__(self, taught: Prior, smallest: float) -> None:
         super().__init__(taught.channels, taught.sigma_data)
