@@ -10,6 +10,9 @@ from emdiff_app.images import Stack
 
 __all__ = ["Place", "draw_places"]
 
+FEWEST = 8
+"""Fewer places to learn from are none."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -54,7 +57,7 @@ def draw_places(
         place = draw()
         if not any(place.overlaps(judge, side) for judge in near.get((place.stack, place.index), [])):
             taken[place] = None
-    if len(taken) < 8:
+    if held_out and len(taken) < FEWEST:  # a few clean images may be no larger than a crop
         raise RunError(
             f"The images are too small to keep {held_out} crops of {side} pixels aside; nothing was started. "
             "Add images or use a smaller crop."

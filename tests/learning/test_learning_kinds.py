@@ -5,8 +5,10 @@ import pytest
 import torch
 from tiny_runs import TINY, told
 
+from emdiff_app.errors import RunError
 from emdiff_app.images import save_stack, stack_from_array
 from emdiff_app.learning import Recipe, RunFolder, learn
+from emdiff_app.learning.places import draw_places
 from emdiff_app.physics import ImagingModel
 from emdiff_app.priors import read_prior
 
@@ -102,3 +104,12 @@ def test_a_time_limit_ends_the_last_round_before_it(learned):
 def test_patience_ends_a_run_that_does_not_get_better(learned):
     run, _, _ = learned("noisy", BLUR, rounds=50, patience=1, learning_rate=0.1, decay=False, steps=12)
     assert len(told(run, "scored")) < 51
+
+
+def test_five_clean_images_as_small_as_a_crop_are_enough_to_learn_from(tmp_path):
+    side = TINY["crop"]
+    clean = stack_from_array(np.random.default_rng(0).random((5, side, side), np.float32), "ZYX")
+    _, places = draw_places([clean], side, 0, TINY["crops"], 0)
+    assert len(places) == 5
+    with pytest.raises(RunError, match="too small to keep 2 crops"):
+        draw_places([clean], side, 2, TINY["crops"], 0)
