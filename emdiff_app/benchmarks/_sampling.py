@@ -29,6 +29,8 @@ MARGIN = 8
 """Pixels of truth beyond the border of what is recorded."""
 BLUR: dict[str, Any] = {"kind": "blur", "psf": {"kind": "gaussian", "fwhm_px": 3.5}}
 MISSING: dict[str, Any] = {"kind": "mask", "missing": 0.6, "seed": 1}
+AGAIN, SHORT_S = 2, 5.0
+"""What takes less than so many seconds is timed so often again, and the fastest time counts."""
 CAMERA: dict[str, Any] = {"kind": "poisson-gaussian", "offset": 0, "gain": 0.05, "read_noise": 0.02}
 WHITE: dict[str, Any] = {"kind": "gaussian", "sigma": 0.1}
 
@@ -152,7 +154,12 @@ def _judged(
     with counted(prior) as count:
         began = time.perf_counter()
         x = restore(y)
-        seconds = (time.perf_counter() - began) / len(y)
+        seconds = time.perf_counter() - began
+    for _ in range(AGAIN if seconds < SHORT_S else 0):  # other programs weigh most where there is least to do
+        began = time.perf_counter()
+        restore(y)
+        seconds = min(seconds, time.perf_counter() - began)
+    seconds /= len(y)
     cropped, truth = problem.imaging.crop(x), problem.truth
     draws = cropped.reshape(samples, -1, *cropped.shape[1:])
     each = truth.repeat(samples, 1, 1, 1)

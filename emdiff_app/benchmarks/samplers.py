@@ -86,8 +86,8 @@ def run(report: Report) -> None:
         "*Patches*: sliced Wasserstein distance of 7 x 7 patches. *Cost*: evaluations of the network + passes back "
         "through it. All but DPS draw in pairs, the second of each with the noise of the first turned round, as "
         "restorations do; DPS as it was published. Cost and seconds are for one sample of one image; the whole "
-        "batch is divided by its size. *One look*: the denoiser's answer to the recorded image, the clean estimate "
-        "where only noise was added."
+        "batch is divided by its size, and of a short one the fastest of three counts. *One look*: the denoiser's "
+        "answer to the recorded image, the clean estimate where only noise was added."
     )
     compared: list[Comparison] = []
     if "mito" in asked.parts:
