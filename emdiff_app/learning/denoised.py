@@ -23,6 +23,8 @@ from .work import Work
 __all__ = ["HIDDEN", "Denoiser", "RecordedCrops", "keep_denoiser", "untrained"]
 
 HIDDEN = HiddenPixels()
+FARTHEST = 2.0
+"""In mean squares of the noise: the truth is one away from what was recorded, and m follows that a little."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,11 +60,19 @@ class Denoiser:
         """m in the place of y, recorded crops from number `first` on, and the imaging model that goes with it."""
         imaging, key = self.work.imaging_of(first, y), (first, len(y))
         if key not in self._known:
-            m, v = one_pass(self.prior, _as_recorded(imaging, y), ways=1)
-            left = v.mean(tuple(range(1, v.ndim)), keepdim=True).sqrt()
-            self._known[key] = m.cpu(), left.cpu()
+            self._known[key] = self._denoised(imaging, y)
         m, left = (t.to(y.device) for t in self._known[key])
         return Imaging(imaging.operator, NoiseParameters(read_noise=left)), m
+
+    def _denoised(self, imaging: Imaging, y: Tensor) -> tuple[Tensor, Tensor]:
+        """m and the mean deviation of the noise that is left; a crop whose m is farther off than that stays as it is."""
+        batch = _as_recorded(imaging, y)
+        m, v = one_pass(self.prior, batch, ways=1)
+        axes, noise, seen = tuple(range(1, v.ndim)), batch.variance(), batch.seen
+        off, usual = (torch.where(seen, w, 0.0).sum(axes, keepdim=True) for w in ((y - m).square(), noise))
+        fine = (off < FARTHEST * usual) & torch.isfinite(v).all(axes, keepdim=True)
+        left = torch.where(fine, v, noise).mean(axes, keepdim=True).sqrt()
+        return torch.where(fine, m, y).cpu(), left.cpu()
 
 
 def untrained(work: Work, mean: float, deviation: float) -> LearnedPrior:
