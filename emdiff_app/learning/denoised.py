@@ -65,7 +65,7 @@ class Denoiser:
         return Imaging(imaging.operator, NoiseParameters(read_noise=left)), m
 
     def _denoised(self, imaging: Imaging, y: Tensor) -> tuple[Tensor, Tensor]:
-        """m and the mean deviation of the noise that is left; a crop whose m is farther off than that stays as it is."""
+        """m and the mean deviation of what noise is left; a crop whose m is too far off stays as it is."""
         batch = _as_recorded(imaging, y)
         m, v = one_pass(self.prior, batch, ways=1)
         axes, noise, seen = tuple(range(1, v.ndim)), batch.variance(), batch.seen
