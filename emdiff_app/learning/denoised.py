@@ -2,8 +2,9 @@
 
 Under blur and noise EM is slow: where the signal is a share K of what was recorded, errors shrink by `1 - K^2` a round.
 But noise alone goes in minutes, without clean images: a network predicts hidden pixels from their neighbours, and what
-it learns is the blurred image `z = A x` itself, `z ~ N(m, v)` with v a tenth to a hundredth of the noise. So the first
-samples are drawn given m, as if it were a recording with noise v. All later ones are given the recorded images.
+it learns is the blurred image `z = A x` itself, `z ~ N(m, v)` with v a tenth to a hundredth of the noise. So the
+samples of the first rounds are drawn given m, as if it were a recording with noise v; later ones given the recorded
+images.
 """
 
 from dataclasses import dataclass
@@ -18,9 +19,10 @@ from emdiff_app.diffusion.one_pass import one_pass
 from emdiff_app.errors import RunError
 from emdiff_app.physics import Imaging, NoiseParameters
 
+from .lessons import recorded_crops
 from .work import Work
 
-__all__ = ["HIDDEN", "Denoiser", "RecordedCrops", "keep_denoiser", "untrained"]
+__all__ = ["Denoiser", "RecordedCrops", "keep_denoiser", "untrained"]
 
 HIDDEN = HiddenPixels()
 FARTHEST = 2.0
@@ -34,11 +36,7 @@ class RecordedCrops:
     work: Work
 
     def next(self, which: torch.Generator, mine: range) -> tuple[Batch, HiddenPixels]:
-        crops, recipe = self.work.crops, self.work.recipe
-        chosen = torch.randint(0, len(crops), (recipe.batch,), generator=which).tolist()
-        chosen = chosen[mine.start : mine.stop]
-        y = crops.chosen(chosen).to(self.work.device)
-        return _as_recorded(self.work.imaging_for(chosen, y), y), HIDDEN
+        return _as_recorded(*recorded_crops(self.work, which, mine)), HIDDEN
 
 
 class Denoiser:
@@ -66,7 +64,7 @@ class Denoiser:
 
     def _denoised(self, imaging: Imaging, y: Tensor) -> tuple[Tensor, Tensor]:
         """m and the mean deviation of what noise is left; a crop whose m is too far off stays as it is."""
-        batch = _as_recorded(imaging, y)
+        batch = _as_recorded(imaging, y.contiguous(memory_format=torch.channels_last))
         m, v = one_pass(self.prior, batch, ways=1)
         axes, noise, seen = tuple(range(1, v.ndim)), batch.variance(), batch.seen
         off, usual = (torch.where(seen, w, 0.0).sum(axes, keepdim=True) for w in ((y - m).square(), noise))
@@ -82,7 +80,7 @@ def untrained(work: Work, mean: float, deviation: float) -> LearnedPrior:
 
 
 def keep_denoiser(work: Work, prior: LearnedPrior) -> None:
-    """Once it has learned, the draws of round 0 need it for as long as they may be asked for again."""
+    """Once it has learned, the draws of the first rounds need it for as long as they may be asked for again."""
     if work.team.leads:
         words = {"mean": torch.tensor(prior.mean), "sigma_data": torch.tensor(prior.sigma_data)}
         work.samples.write(_path(work), {**prior.state_dict(), **words})
@@ -97,7 +95,6 @@ def _network(work: Work, mean: float, deviation: float) -> LearnedPrior:
 
 def _as_recorded(imaging: Imaging, y: Tensor) -> Batch:
     """The blurred images are the ones to be learned; noise and missing pixels are all that went wrong with them."""
-    y = y.contiguous(memory_format=torch.channels_last)
     return Batch(recorded=y, noise=imaging.noise, observed=imaging.observed)
 
 

@@ -7,12 +7,13 @@ from torch import Tensor
 
 from emdiff_app.diffusion import Batch
 from emdiff_app.diffusion.anchors import Term
+from emdiff_app.physics import Imaging
 
 from .anchoring import Anchor
 from .e_step import Drawn
 from .work import Work
 
-__all__ = ["Lessons"]
+__all__ = ["Lessons", "recorded_crops"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,12 +39,7 @@ class Lessons:
         return self._samples(which, mine), self.anchor.on_samples
 
     def _recorded(self, which: torch.Generator, mine: range) -> Batch:
-        crops, recipe = self.work.crops, self.work.recipe
-        chosen = torch.randint(0, len(crops), (recipe.batch,), generator=which).tolist()
-        chosen = chosen[mine.start : mine.stop]
-        y = crops.chosen(chosen).to(self.work.device)
-        imaging = self.work.imaging_for(chosen, y)
-        return Batch.of(imaging, y.contiguous(memory_format=torch.channels_last))
+        return Batch.of(*recorded_crops(self.work, which, mine))
 
     def _samples(self, which: torch.Generator, mine: range) -> Batch:
         recipe, part = self.work.recipe, slice(mine.start, mine.stop)
@@ -69,6 +65,14 @@ class Lessons:
 
     def _home(self, x: Tensor) -> Tensor:
         return x.to(self.work.device).contiguous(memory_format=torch.channels_last)
+
+
+def recorded_crops(work: Work, which: torch.Generator, mine: range) -> tuple[Imaging, Tensor]:
+    """A member's part of a batch of recorded crops, any of them, and their imaging model."""
+    chosen = torch.randint(0, len(work.crops), (work.recipe.batch,), generator=which).tolist()
+    chosen = chosen[mine.start : mine.stop]
+    y = work.crops.chosen(chosen).to(work.device)
+    return work.imaging_for(chosen, y), y.contiguous(memory_format=torch.channels_last)
 
 
 def _window(x: Tensor, side: int, which: torch.Generator) -> Tensor:

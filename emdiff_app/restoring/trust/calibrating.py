@@ -107,9 +107,7 @@ def calibration_of(samples: Tensor, truth: Tensor, *, chi2: float, sampler: str,
         covered=coverage(samples, truth),
         factor=factor,
         corrected=coverage(samples[:, 1::2], truth[1::2], factor),
-        tarp=tarp(
-            samples[::2], truth
-        ),  # one of each pair: ranks want samples that know nothing of each other
+        tarp=tarp(samples[::2], truth),  # one of each pair: ranks want independent samples
         chi2=chi2,
         images=len(truth),
         samples=len(samples),
