@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from emdiff_app.diffusion import GaussianPrior, Prior
+from emdiff_app.physics.operators.fourier import convolve
 
 from .measured import Measured, measure
 from .steps import OwnNoise
@@ -38,25 +39,37 @@ class Covariance:
 
     def apply(self, v: Tensor) -> Tensor:
         """`C v`."""
-        return self._scaled(self._filter(self._scaled(v), self.spectrum))
+        return self._scaled(self.filtered(self._scaled(v), self.spectrum))
 
     def draw(self, like: Tensor, noise: OwnNoise) -> Tensor:
         """`e ~ N(0, C)`, in the shape of `like`."""
         field = tuple(like.shape[-len(self.size) :])
         white = noise.white(like.new_empty(()).expand(*like.shape[: -len(self.size)], *self.size))
-        return self._scaled(self._filter(white, self.spectrum.sqrt(), field))
+        return self._scaled(self.filtered(white, self.spectrum.sqrt(), field))
 
-    def _scaled(self, v: Tensor) -> Tensor:
-        return v if self.strength is None else self.strength * v
-
-    def _filter(self, v: Tensor, gain: Tensor, field: tuple[int, ...] | None = None) -> Tensor:
+    def filtered(self, v: Tensor, gain: Tensor, field: tuple[int, ...] | None = None) -> Tensor:
+        """v with each of its colours multiplied by a `gain` over the frequencies of the torus."""
         axes = tuple(range(-len(self.size), 0))
         field = tuple(v.shape[axes[0] :]) if field is None else field
         v = v if self.colours is None else torch.einsum("cd,bc...->bd...", self.colours, v)
-        v = torch.fft.irfftn(torch.fft.rfftn(v, s=self.size, dim=axes) * gain, s=self.size, dim=axes)
-        for axis, n in zip(axes, field, strict=True):
-            v = v.narrow(axis, 0, n)
+        if v.ndim == 2 + len(axes):
+            v = convolve(v, gain, self.size, (0,) * len(axes), field)
+        else:  # slices of volumes
+            v = torch.fft.irfftn(torch.fft.rfftn(v, s=self.size, dim=axes) * gain, s=self.size, dim=axes)
+            for axis, n in zip(axes, field, strict=True):
+                v = v.narrow(axis, 0, n)
         return v if self.colours is None else torch.einsum("dc,bc...->bd...", self.colours, v)
+
+    @property
+    def evenly(self) -> Tensor:
+        """The spectrum of the stationary texture that is as strong as this one on average."""
+        if self.strength is None:
+            return self.spectrum
+        mean = self.strength.square().flatten(1).mean(1)
+        return self.spectrum * mean.reshape(-1, *[1] * (self.spectrum.ndim - 1))
+
+    def _scaled(self, v: Tensor) -> Tensor:
+        return v if self.strength is None else self.strength * v
 
 
 class Uncertainty(Protocol):

@@ -92,10 +92,7 @@ class Work:
 
     def _sampled(self, numbers: list[int]) -> Tensor:
         report = Report()
-        sample = posterior.get(self.way.method).sample
-        if self.way.method == "spectral":
-            sample = posterior.spectral.solved  # a block must end where the whole plane would
-        xs = sample(
+        xs = posterior.get(self.way.method).sample(
             self.engine.prior,
             self.imaging,
             self.y.expand(len(numbers), *self.y.shape[1:]).contiguous(),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import torch
 from torch import Tensor
 
 from emdiff_app.physics.operators.base import LinearOperator
 from emdiff_app.physics.operators.fourier import convolve
 
-__all__ = ["Normal", "conjugate_gradients"]
+__all__ = ["FEW", "Normal", "System", "conjugate_gradients"]
 
 FEW = 0.1
 """With a larger share of pixels missing, the preconditioner costs more steps than it saves."""
@@ -17,6 +19,16 @@ DATA = 10.0
 """From this ratio of rho^2 to the noise variance on, the data decide, and the preconditioner follows A
 rather than 1.
 """
+
+
+class System(Protocol):
+    """`K = W S W` with `W = Sigma^-1/2`, its `weight`, and an approximate inverse."""
+
+    weight: Tensor
+
+    def __call__(self, u: Tensor) -> Tensor: ...
+
+    def precondition(self, residual: Tensor) -> Tensor: ...
 
 
 class Normal:
@@ -64,7 +76,7 @@ class Normal:
         return z if self.all_few else torch.where(self.few, z, residual)
 
 
-def conjugate_gradients(normal: Normal, e: Tensor, *, tol: float, max_iter: int) -> Tensor:
+def conjugate_gradients(normal: System, e: Tensor, *, tol: float, max_iter: int) -> Tensor:
     """`u = W v` with `K v = W e`, so that `(Sigma + A R A^T) u = e`.
 
     Each image stops at `|residual| <= tol |W e|`, and keeps the v with the smallest residual that it met:
