@@ -48,12 +48,12 @@ def steps_off(imaging, y, x, covariance, steps):
 @pytest.mark.parametrize("operators", [[BLUR], [BLUR, DEAD]], ids=["blur", "dead pixels"])
 def test_eight_steps_are_enough_under_blur(noise, operators):
     imaging, y, x = posed(noise, operators)
-    assert steps_off(imaging, y, x, unsure(imaging.domain, 2), 8) < 0.02
+    assert steps_off(imaging, y, x, unsure(imaging.domain, 2), 8) < 0.01
 
 
 def test_colours_that_are_known_unequally_well_do_not_slow_it_down():
     imaging, y, x = posed("gaussian", [BLUR], colours=3)
-    assert steps_off(imaging, y, x, unsure(imaging.domain, 2, colours=3), 8) < 0.02
+    assert steps_off(imaging, y, x, unsure(imaging.domain, 2, colours=3), 8) < 0.01
 
 
 def test_half_the_pixels_missing_need_more_steps_and_come_to_the_same():
