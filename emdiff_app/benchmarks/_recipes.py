@@ -6,6 +6,6 @@ from emdiff_app.learning import PRESETS
 
 __all__ = ["DEBLUR", "DENOISE", "INPAINT"]
 
-DEBLUR: dict[str, Any] = PRESETS["standard"]
-DENOISE: dict[str, Any] = PRESETS["standard"]
-INPAINT: dict[str, Any] = {**PRESETS["standard"], "crop": 32}
+DEBLUR: dict[str, Any] = {"size": "small", **PRESETS["standard"]}
+DENOISE: dict[str, Any] = DEBLUR
+INPAINT: dict[str, Any] = {**DEBLUR, "crop": 32}

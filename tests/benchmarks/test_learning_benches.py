@@ -63,6 +63,9 @@ def test_deblurring_compares_with_every_classical_method(small, monkeypatch, sha
     monkeypatch.setattr(learn_deblur, "SCORED", 2)
     monkeypatch.setattr(learn_deblur, "IMAGES", 12)
     monkeypatch.setattr(learn_deblur, "DEBLUR", TINY)
+    monkeypatch.setattr(learn_deblur, "CLEAN_STEPS", 2)
+    monkeypatch.setattr(learn_deblur, "CLEAN_SIDE", 16)
+    monkeypatch.setattr(_clean_prior.platformdirs, "user_cache_dir", lambda name: str(small))
     for name, parameter in (("tv", "weight"), ("richardson-lucy-tv", "iterations")):
         known = method(name).parameters
         monkeypatch.setitem(known, parameter, replace(known[parameter], tries=known[parameter].tries[1:3]))
@@ -75,6 +78,7 @@ def test_deblurring_compares_with_every_classical_method(small, monkeypatch, sha
         "Gaussian EM",
         "true spectrum",
         "one sample",
+        "taught with the clean images",
     ):
         assert title in page
     assert len(re.findall(r"\| (yes|NO) \|", page)) == 3
