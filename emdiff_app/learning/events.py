@@ -56,7 +56,7 @@ class Progress(_Happening):
 
     kind: Literal["progress"] = "progress"
     round: int
-    phase: Literal["start", "e-step", "m-step", "score"]
+    phase: Literal["start", "denoise", "e-step", "m-step", "score"]
     step: int
     steps: int
     loss: float | None = None

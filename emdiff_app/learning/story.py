@@ -10,6 +10,7 @@ __all__ = ["Story", "duration"]
 
 PHASES = {
     "start": "looking at the images",
+    "denoise": "learning to denoise",
     "e-step": "restoring crops",
     "m-step": "learning",
     "score": "judging",

@@ -225,10 +225,12 @@ class Worker:
         if step < steps and now - self._told < max(TICK_S, (now - self._began) / MOST_TICKS):
             return
         self._told = now
+        # The clock takes both for training; whoever looks on wants to know which it is.
+        shown = "denoise" if self.rounds.state.stage == "denoise" else phase
         self.tell(
             events.Progress(
                 round=self.rounds.state.round,
-                phase=phase,  # type: ignore[arg-type]
+                phase=shown,  # type: ignore[arg-type]
                 step=step,
                 steps=steps,
                 loss=loss,

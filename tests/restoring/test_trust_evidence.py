@@ -6,10 +6,12 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from emdiff_app.diffusion import GaussianPrior
+from emdiff_app.diffusion import GaussianPrior, LearnedPrior
 from emdiff_app.physics import ImagingModel
 from emdiff_app.physics.random import generator_of
+from emdiff_app.restoring import Cancelled
 from emdiff_app.restoring.trust import Grade, assess, draw
+from emdiff_app.restoring.trust.familiar import familiar_with
 from emdiff_app.restoring.trust.recording import block_ratio, saturated_share
 from emdiff_app.restoring.trust.spectra import radial_power
 
@@ -165,3 +167,17 @@ def test_blocks_are_found_wherever_the_crop_starts(prior, shift):
 def test_white_noise_has_a_flat_spectrum_of_its_variance():
     power = radial_power(2 * torch.randn(40, 1, 48, 32, generator=generator_of(0)))
     np.testing.assert_allclose(power.mean(0), 4, rtol=0.12)
+
+
+def test_dreaming_can_be_stopped_and_is_done_again_when_it_is_asked_for():
+    learned, asked = LearnedPrior("tiny", 1, 0.4, 0.5), []
+
+    def stop():
+        asked.append(None)
+        if len(asked) == 3:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        familiar_with(learned, (32, 32), stop)
+    assert len(asked) == 3
+    assert familiar_with(learned, (32, 32)).windows.isfinite().all()

@@ -106,7 +106,7 @@ def assess(
         samples=len(samples),
         **_of_residual(imaging, y, samples, seen),
         **_of_recording(imaging, y, seen),
-        **_of_prior(prior, imaging, y, samples[0], fields, seen, generator),
+        **_of_prior(prior, imaging, y, samples[0], fields, seen, generator, on_step),
         predictions=_predictions(prior, imaging, y, seen, len(samples), sampler, steps, generator, on_step)
         if hold_out
         else None,
@@ -168,9 +168,10 @@ def _of_prior(
     fields: Tensor,
     seen: Tensor,
     generator: torch.Generator,
+    on_step: OnStep,
 ) -> dict[str, Any]:
     """The restored images beside the prior's own, and the recorded ones beside recordings of those."""
-    known = familiar_with(prior, _plane(imaging))
+    known = familiar_with(prior, _plane(imaging), on_step)
     found: dict[str, Any] = {
         "outside": known.outside(fields),
         "darkest": known.darkest(fields.mean(0)),

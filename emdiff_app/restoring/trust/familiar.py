@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 from weakref import WeakKeyDictionary
@@ -115,10 +115,16 @@ def direction_of(images: Tensor) -> float:
 
 
 @torch.no_grad()
-def dreams(prior: Prior, shape: Sequence[int], count: int = DREAMS, seed: int = 0) -> Tensor:
+def dreams(
+    prior: Prior,
+    shape: Sequence[int],
+    count: int = DREAMS,
+    seed: int = 0,
+    on_step: Callable[[], None] = lambda: None,
+) -> Tensor:
     """`count` samples of the prior, (count, C, *shape), planes or volumes.
 
-    Planes of a prior that looks at neighbouring slices are the middle ones of volumes.
+    Planes of a prior that looks at neighbouring slices are the middle ones of volumes. `on_step` may raise to stop.
     """
     generator = torch.Generator().manual_seed(seed)
     depth = _depth(prior)
@@ -131,7 +137,12 @@ def dreams(prior: Prior, shape: Sequence[int], count: int = DREAMS, seed: int = 
         noise = OwnNoise(generator, count)
         visits = levels(LARGEST * prior.sigma_data, SMALLEST * prior.sigma_data, STEPS)
         start = prior.centre(like) + visits[0] * noise.white(like)
-        x = multistep(lambda x_t, s, _: prior.denoise(x_t, s), start, visits)
+
+        def estimate(x_t: Tensor, s: float, _: int) -> Tensor:
+            on_step()
+            return prior.denoise(x_t, s)
+
+        x = multistep(estimate, start, visits)
         x = torch.where(torch.isfinite(x), x, prior.centre(like))
     return x[:, :, depth // 2] if len(deep) > len(shape) else x
 
@@ -146,7 +157,7 @@ def _depth(prior: Prior) -> int:
 _dreamt: WeakKeyDictionary[Prior, dict[tuple[int, ...], Tensor]] = WeakKeyDictionary()
 
 
-def known_dreams(prior: Prior, shape: tuple[int, int]) -> Tensor:
+def known_dreams(prior: Prior, shape: tuple[int, int], on_step: Callable[[], None] = lambda: None) -> Tensor:
     """Dreams of this size, made once for a prior, and again when its weights have changed."""
     prior = cast(Prior, getattr(prior, "inner", prior))
     changes = sum(0 if p.is_inference() else p._version for p in prior.parameters())
@@ -154,14 +165,16 @@ def known_dreams(prior: Prior, shape: tuple[int, int]) -> Tensor:
     rows, columns = (-(-n // GRID) * GRID for n in shape)
     key = (changes, rows, columns)
     if key not in kept:
-        kept[key] = dreams(prior, (rows, columns))
+        kept[key] = dreams(prior, (rows, columns), on_step=on_step)
     top, left = (rows - shape[0]) // 2, (columns - shape[1]) // 2
     return kept[key][..., top : top + shape[0], left : left + shape[1]]
 
 
-def familiar_with(prior: Prior, shape: tuple[int, int]) -> Familiar:
+def familiar_with(
+    prior: Prior, shape: tuple[int, int], on_step: Callable[[], None] = lambda: None
+) -> Familiar:
     """Measured on dreams of this size."""
-    return Familiar.of(known_dreams(prior, shape), prior.sigma_data)
+    return Familiar.of(known_dreams(prior, shape, on_step), prior.sigma_data)
 
 
 def promised_by(imaging: Imaging, images: Tensor, seed: int = 1) -> Promised:
