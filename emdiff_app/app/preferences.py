@@ -7,7 +7,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QComboBox, QDialog, QDialogButtonBox, QFormLayout, QVBoxLayout, QWidget
 
 from emdiff_app.gui import Host
-from emdiff_app.gui.panels.section import button, line, named, text
+from emdiff_app.gui.panels.section import button, line, named, plain, text
 
 from .settings import Settings
 
@@ -47,7 +47,7 @@ class PreferencesDialog(QDialog):
         rows.addRow("Compute on", self.device)
         rows.addRow("", self.offer)
         kinds = QDialogButtonBox.StandardButton
-        buttons = QDialogButtonBox(kinds.Ok | kinds.Cancel)
+        buttons = plain(QDialogButtonBox(kinds.Ok | kinds.Cancel))
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
         named(buttons.button(kinds.Ok), "Keep these preferences")

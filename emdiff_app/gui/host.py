@@ -1,7 +1,7 @@
 """What the panels need from the program around them; napari is one, our own window another."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,7 +16,7 @@ from .phrases import in_the_window
 __all__ = ["IMAGE_KINDS", "Host", "ImageRef", "MaskRef", "Message", "Offer", "Result"]
 
 IMAGE_KINDS = "Images (*.tif *.tiff *.png *.jpg *.jpeg *.npy *.zarr);;All files (*)"
-WORDS = {"T": "times", "C": "channels", "Z": "planes"}
+WORDS = {"T": "time points", "C": "channels", "Z": "planes"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,11 +88,16 @@ class Message:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """A stack that was computed from the image `of`."""
+    """A stack that was computed from the image `of`.
+
+    `first` says where the first pixel of that image lies among those of the stack, which may be smaller, by axis;
+    an axis that it does not name has its pixels cut into equal parts.
+    """
 
     stack: Stack
     of: str
     kind: str  # restored or uncertainty
+    first: Mapping[str, float] = field(default_factory=dict)
 
 
 class Host(Protocol):

@@ -147,19 +147,24 @@ def _pixel_size(layer: Any, axes: str) -> Mapping[str, PixelSize]:
     return sizes
 
 
-def result_keywords(stack: Stack, kind: str, source: Any | None) -> dict[str, Any]:
+def result_keywords(
+    stack: Stack, kind: str, source: Any | None, first: Mapping[str, float] | None = None
+) -> dict[str, Any]:
     """Keywords for a result: place and look of the layer it came from.
 
-    A result with s times as many pixels gets scale / s, and its first pixel's centre lies
-    `(scale / s - scale) / 2` from the old one, so that both cover the same area.
+    A result with s times as many pixels gets scale / s, and its first pixel's centre lies `c scale / s` before the old
+    one, which is its pixel c: `first`, or `(s - 1) / 2`, with which both cover the same area.
     """
     keywords = layer_keywords(stack)
     if source is not None and len(source.scale) == len(keywords["scale"]):
         old = np.asarray(source.scale, dtype=float)
         shapes = [np.asarray(shape[: len(old)], dtype=float) for shape in (source.data.shape, stack.shape)]
-        new = old * shapes[0] / shapes[1]
+        finer = shapes[1] / shapes[0]
+        new = old / finer
+        axes = stack.axes.replace("S", "")
+        lies = [(first or {}).get(axis, (s - 1) / 2) for axis, s in zip(axes, finer, strict=True)]
         keywords["scale"] = tuple(new)
-        keywords["translate"] = tuple(np.asarray(source.translate) + (new - old) / 2)
+        keywords["translate"] = tuple(np.asarray(source.translate) - new * lies)
         keywords["units"] = source.units
         keywords["axis_labels"] = source.axis_labels
         if kind != "uncertainty":

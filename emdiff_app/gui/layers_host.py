@@ -140,7 +140,7 @@ class LayersHost:
 
     def add_result(self, result: Result) -> str:
         pixels = LazyPixels(result.stack)
-        keywords = result_keywords(result.stack, result.kind, self._layer(result.of))
+        keywords = result_keywords(result.stack, result.kind, self._layer(result.of), result.first)
         keywords["metadata"] = {KEY: Origin(result.stack, pixels, is_result=True)}
         if "contrast_limits" not in keywords:
             keywords["contrast_limits"] = (0.0, 1.0)  # nothing is there yet to find better ones

@@ -12,6 +12,8 @@ __all__ = ["RecipeField", "recipe_fields"]
 
 ELSEWHERE = {"version", "stacks", "channel", "axes", "pixel_size_um", "model", "device", "clean", "prior"}
 """What other steps of the window say."""
+FIRST = ("size", "rounds", "steps", "batch", "crop", "crops", "time_limit_min", "seed")
+"""What is changed most often stands above the rest."""
 UNITS = {"_min": " min", "_s": " s", "_um": " um", "_gb": " GB"}
 
 
@@ -43,9 +45,9 @@ class RecipeField:
 def recipe_fields(preset: Preset) -> tuple[RecipeField, ...]:
     """Every field that a user may want to change, with the value that the preset gives it."""
     fields = []
-    for name, info in Recipe.model_fields.items():
-        if name in ELSEWHERE:
-            continue
+    rest = (name for name in Recipe.model_fields if name not in ELSEWHERE | set(FIRST))
+    for name in (*FIRST, *rest):
+        info = Recipe.model_fields[name]
         found = _described(name, info, PRESETS[preset].get(name, info.default))
         if found is not None:
             fields.append(found)

@@ -7,9 +7,12 @@ from typing import Any, Literal
 
 from emdiff_app.errors import EMDiffError
 from emdiff_app.images import Stack
+from emdiff_app.physics import ImagingModel
+from emdiff_app.priors import read_card
 from emdiff_app.restoring import Cancelled, RestoreProgress
 from emdiff_app.restoring.trust.records import Verdict
 
+from .finer_pixels import first_recorded
 from .host import ImageRef, Result
 from .jobs import CHECKING, Talk
 from .model_form import ModelForm
@@ -65,16 +68,17 @@ class RestoreTask:
         load_torch()
         from emdiff_app.restoring import restore
 
+        # Without a noise of one's own, the prior's own imaging model is the best guess.
+        model = self.form.imaging_model() if self.form.noise else None
         done = restore(
             self.image.stack,
             self.prior,
-            # Without a noise of one's own, the prior's own imaging model is the best guess.
-            self.form.imaging_model() if self.form.noise else None,
+            model,
             samples=self.wanted.samples,
             write=self.wanted.words,
             device=self.device,
             on_progress=talk.progress,
-            on_results=lambda results: talk.parts(self._parts(results)),
+            on_results=lambda results: talk.parts(self._parts(results, model)),
             should_stop=talk.should_stop,
         )
         planes = max((len(list(made.plane_indices())) for made in done.results.values()), default=1)
@@ -91,17 +95,20 @@ class RestoreTask:
             )
         return Restored(verdict.headline, (*_reasons(verdict), *done.sentences))
 
-    def _parts(self, results: Mapping[str, Stack]) -> tuple[Result, ...]:
+    def _parts(self, results: Mapping[str, Stack], model: ImagingModel | None) -> tuple[Result, ...]:
         """The restored image last, so that it lies on top."""
+        finer = any(stack.shape != self.image.stack.shape for stack in results.values())
+        first = first_recorded(model or read_card(self.prior).model) if finer else {}
         made = [
-            self._result(stack, KINDS.get(name, name.replace("-", " "))) for name, stack in results.items()
+            self._result(stack, KINDS.get(name, name.replace("-", " ")), first)
+            for name, stack in results.items()
         ]
         return tuple(
             sorted(made, key=lambda result: (result.kind == "restored", result.kind != "uncertainty"))
         )
 
-    def _result(self, stack: Stack, kind: str) -> Result:
-        return Result(stack.with_(name=f"{self.image.name} {kind}"), self.image.key, kind)
+    def _result(self, stack: Stack, kind: str, first: Mapping[str, float]) -> Result:
+        return Result(stack.with_(name=f"{self.image.name} {kind}"), self.image.key, kind, first)
 
 
 def _reasons(verdict: Verdict) -> tuple[str, ...]:

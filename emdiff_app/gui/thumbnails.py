@@ -37,4 +37,8 @@ def as_qimage(levels: NDArray[np.uint8]) -> QImage:
 
 
 def icon(levels: NDArray[np.uint8]) -> QIcon:
-    return QIcon(QPixmap.fromImage(as_qimage(levels)))
+    """The same picture when its row is selected: styles would tint it."""
+    picture, made = QPixmap.fromImage(as_qimage(levels)), QIcon()
+    for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected):
+        made.addPixmap(picture, mode)
+    return made

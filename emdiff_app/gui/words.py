@@ -6,7 +6,17 @@ from emdiff_app.learning.story import PHASES, duration
 
 from .jobs import CHECKING, JobState, LearningStatus, RestoringStatus
 
-__all__ = ["ago", "duration", "learning_line", "restoring_line"]
+__all__ = ["ago", "duration", "learning_fraction", "learning_line", "restoring_line"]
+
+PARTS = {"e-step": (0.0, 0.45), "m-step": (0.45, 0.95), "score": (0.95, 1.0)}
+START = {
+    "start": (0.0, 0.1),
+    "denoise": (0.1, 0.4),
+    "e-step": (0.4, 0.6),
+    "m-step": (0.6, 0.95),
+    "score": (0.95, 1.0),
+}
+"""From where to where a round is, or the start before the first one, in each of its phases: roughly."""
 
 STATES = {
     JobState.IDLE: "",
@@ -35,6 +45,15 @@ def learning_line(status: LearningStatus, now: float | None = None) -> str:
     parts.append(ago(status.saved_at, now))
     line = ", ".join(part for part in parts if part)
     return line[:1].upper() + line[1:]
+
+
+def learning_fraction(status: LearningStatus) -> float | None:
+    """How far a run is, from 0 to 1; None before it has said so. The start counts as much as a round."""
+    if not status.rounds or not status.steps:
+        return None
+    begins, ends = (PARTS if status.round else START).get(status.phase, (0.0, 0.0))
+    within = begins + (ends - begins) * min(status.step / status.steps, 1.0)
+    return min((status.round + within) / (status.rounds + 1), 1.0)
 
 
 def restoring_line(status: RestoringStatus) -> str:

@@ -29,7 +29,7 @@ def entries(menu):
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_from_a_file_to_a_restored_layer_and_a_prior_to_share(viewer, qtbot, tmp_path, monkeypatch):
+def test_from_a_file_to_a_restored_layer_and_a_prior_to_share(viewer, qtbot, tmp_path, monkeypatch, pictures):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     viewer.open(str(resource_path("example/recorded.tif")), plugin="emdiff")
     menu = viewer.window.plugins_menu
@@ -39,7 +39,15 @@ def test_from_a_file_to_a_restored_layer_and_a_prior_to_share(viewer, qtbot, tmp
     _, widget = viewer.window.add_plugin_dock_widget("emdiff", "EMDiff")
     assert [ref.name for ref in widget.session.images] == [viewer.layers[0].name]
     widget.session.form = ModelForm.of(ImagingModel.read(resource_path("example/model.json")))
-    newcomer = Newcomer(qtbot, widget.steps, lambda: widget.views, viewer.layers)
+    window = viewer.window._qt_window
+    window.resize(1280, 720)
+
+    def keep(name, of=window):
+        pictures.keep(name, of, widget.steps if of is window else of)
+
+    newcomer = Newcomer(qtbot, widget.steps, lambda: widget.views, viewer.layers, keep)
+    keep("opened")
+    newcomer.say_what_went_wrong()
     newcomer.learn_and_watch()
     newcomer.restore()
     newcomer.export(tmp_path / "for a colleague.emprior")

@@ -22,13 +22,20 @@ def window(qtbot, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_from_the_example_to_a_restored_image_and_a_prior_to_share(window, qtbot, tmp_path):
-    newcomer = Newcomer(qtbot, window.steps, lambda: window.views, window.canvas.model.layers)
+def test_from_the_example_to_a_restored_image_and_a_prior_to_share(window, qtbot, tmp_path, pictures):
+    def keep(name, of=window):
+        pictures.keep(name, of, window.steps if of is window else of)
+
+    assert (window.width(), window.height()) == (1280, 720)
+    newcomer = Newcomer(qtbot, window.steps, lambda: window.views, window.canvas.model.layers, keep)
+    keep("opened")
     newcomer.click(window.steps.images.example)
     qtbot.waitUntil(lambda: bool(window.session.images and window.session.form.noise), timeout=60000)
+    newcomer.say_what_went_wrong()
     newcomer.learn_and_watch()
     newcomer.restore()
     newcomer.export(tmp_path / "for a colleague.emprior")
+    newcomer.import_again(tmp_path / "for a colleague.emprior")
     window.close()
     assert not window.isVisible()
     assert resource_path("example/recorded.tif").exists()

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
+from emdiff_app.gui.finer_pixels import first_recorded
 from emdiff_app.gui.host import Result
 from emdiff_app.gui.layers_host import LayersHost
 from emdiff_app.images import PixelSize, stack_from_array
+from emdiff_app.physics import ImagingModel
 
 UM = {"Z": PixelSize(0.3), "Y": PixelSize(0.1), "X": PixelSize(0.1)}
 
@@ -79,6 +81,43 @@ def test_a_result_covers_exactly_what_its_input_covers(viewer, host, factor):
     assert (result.colormap.name, result.contrast_limits) == ("green", [5, 500])
     assert (result.units, result.axis_labels) == (layer.units, layer.axis_labels)
     assert [r.is_result for r in host.list_images()] == [False, True]
+
+
+@pytest.mark.parametrize(
+    "operator",
+    [
+        [{"kind": "downsample", "factor": 2, "method": "point"}],
+        [{"kind": "downsample", "factor": 3, "method": "point"}],
+        [{"kind": "downsample", "factor": 4}],
+        [
+            {"kind": "downsample", "factor": [2, 4], "method": "point"},
+            {"kind": "downsample", "factor": [3, 1]},
+        ],
+    ],
+)
+def test_a_point_of_light_lies_at_the_same_place_in_the_finer_result(viewer, host, operator):
+    """Where the operator records a bright pixel of the fine grid, there its layer has to show it."""
+    import torch
+
+    model = ImagingModel.parse({"operator": operator, "noise": {"kind": "gaussian", "sigma": 1}})
+    host.show_stack(stack("YX", (20, 24)))
+    viewer.layers[0].translate = (5.0, -3.0)
+    imaging = model.bind((20, 24))
+    finer = np.zeros(imaging.domain, np.float32)
+    (ref,) = host.list_images()
+    host.add_result(
+        Result(stack_from_array(finer, "YX", pixel_size=UM), ref.key, "restored", first_recorded(model))
+    )
+    recorded, restored = viewer.layers
+    for axis in (0, 1):
+        ramp = restored.translate[axis] + restored.scale[axis] * np.arange(finer.shape[axis])
+        field = np.broadcast_to(ramp[:, None] if axis == 0 else ramp, finer.shape)
+        seen = imaging.apply(torch.from_numpy(np.ascontiguousarray(field, np.float64))[None, None])[
+            0, 0
+        ].numpy()
+        middle = seen[10, :] if axis else seen[:, 12]
+        where = recorded.translate[axis] + recorded.scale[axis] * np.arange(len(middle))
+        np.testing.assert_allclose(middle[3:-3], where[3:-3], atol=1e-6)
 
 
 def test_the_list_follows_the_viewer(viewer, host):

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import fake_worker
+from picturing import cut_words
 from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import (
@@ -207,6 +208,16 @@ def test_folded_steps_are_out_of_the_way_of_the_keyboard(dock, click):
     assert not learn.start.isVisible()
     click(learn.toggleButton())
     assert learn.start.isVisible()
+
+
+def test_words_that_wrap_in_a_narrow_dock_have_the_height_that_they_need(dock, session, host, qtbot):
+    host.add()
+    dock.resize(380, 900)
+    session.prior = Path("/runs/2026-01-02-030405-cells-of-the-second-day-at-noon/prior.emprior")
+    words = dock.steps.restore.prior
+    assert words.heightForWidth(words.width()) > 1.5 * words.fontMetrics().height()
+    qtbot.wait(500)
+    assert cut_words(dock.steps) == []
 
 
 def test_panels_leave_the_look_to_the_host():

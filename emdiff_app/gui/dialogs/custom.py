@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from emdiff_app.gui.panels.section import named, text
+from emdiff_app.gui.panels.section import named, plain, text
 from emdiff_app.gui.recipe_fields import RecipeField, recipe_fields
 from emdiff_app.learning import Preset
 
@@ -55,7 +55,7 @@ class CustomDialog(QDialog):
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         kinds = QDialogButtonBox.StandardButton
-        buttons = QDialogButtonBox(kinds.Ok | kinds.Cancel | kinds.RestoreDefaults)
+        buttons = plain(QDialogButtonBox(kinds.Ok | kinds.Cancel | kinds.RestoreDefaults))
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
         named(buttons.button(kinds.Ok), "Use these choices")

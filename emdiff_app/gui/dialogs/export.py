@@ -3,7 +3,7 @@
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QDialog, QDialogButtonBox, QFormLayout, QLineEdit, QVBoxLayout, QWidget
 
-from emdiff_app.gui.panels.section import named, text
+from emdiff_app.gui.panels.section import named, plain, text
 
 __all__ = ["ExportDialog"]
 
@@ -31,7 +31,7 @@ class ExportDialog(QDialog):
         rows.addRow("What is it of?", self.name)
         rows.addRow("What may others do with it?", self.licence)
         kinds = QDialogButtonBox.StandardButton
-        buttons = QDialogButtonBox(kinds.Save | kinds.Cancel)
+        buttons = plain(QDialogButtonBox(kinds.Save | kinds.Cancel))
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
         named(buttons.button(kinds.Save), "Choose where to save the prior").setText("Choose a file...")

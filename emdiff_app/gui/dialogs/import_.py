@@ -4,7 +4,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QPixmap
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLabel, QVBoxLayout, QWidget
 
-from emdiff_app.gui.panels.section import named, text
+from emdiff_app.gui.panels.section import named, plain, text
 from emdiff_app.gui.prior_card import PriorFile
 
 __all__ = ["ImportDialog"]
@@ -39,7 +39,7 @@ class ImportDialog(QDialog):
             rows.addRow(title, shown)
         layout.addLayout(rows)
         kinds = QDialogButtonBox.StandardButton
-        buttons = QDialogButtonBox(kinds.Ok | kinds.Cancel)
+        buttons = plain(QDialogButtonBox(kinds.Ok | kinds.Cancel))
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
         named(buttons.button(kinds.Ok), "Use this prior").setText("Use this prior")

@@ -5,7 +5,7 @@ from qtpy.QtGui import QPixmap
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from emdiff_app.gui.model_pictures import ModelPreview
-from emdiff_app.gui.panels.section import named, text
+from emdiff_app.gui.panels.section import named, plain, text
 from emdiff_app.gui.thumbnails import as_qimage, grey
 
 __all__ = ["PreviewDialog"]
@@ -27,13 +27,14 @@ class PreviewDialog(QDialog):
             shown.append(("left over, in standard deviations", preview.residual, (-3.0, 3.0)))
         for column, (title, pixels, limits) in enumerate(shown):
             picture = QPixmap.fromImage(as_qimage(grey(pixels, *limits)))
-            label = named(QLabel(), title[0].upper() + title[1:])
+            title = title[0].upper() + title[1:]
+            label = named(QLabel(), title)
             label.setPixmap(picture.scaled(SIDE, SIDE, Qt.AspectRatioMode.KeepAspectRatio))
             row = 2 * (column // 2 if len(shown) > 3 else 0)
             place = column % 2 if len(shown) > 3 else column
             grid.addWidget(QLabel(title), row, place, Qt.AlignmentFlag.AlignHCenter)
             grid.addWidget(label, row + 1, place)
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons = plain(QDialogButtonBox(QDialogButtonBox.StandardButton.Close))
         buttons.rejected.connect(self.reject)
         named(buttons.button(QDialogButtonBox.StandardButton.Close), "Close the preview")
         layout = QVBoxLayout(self)

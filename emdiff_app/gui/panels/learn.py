@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QButtonGroup, QGridLayout, QProgressBar, QRadioButton
 
 from emdiff_app.gui.jobs import LEARN_BUTTONS, JobState
 from emdiff_app.gui.session import Session
-from emdiff_app.gui.words import learning_line
+from emdiff_app.gui.words import learning_fraction, learning_line
 from emdiff_app.learning import Preset
 
 from .section import Section, button, line, named, text
@@ -112,9 +112,7 @@ class LearnPanel(Section):
         self.open.setEnabled(not status.state.busy)
         self._show_words()
         self.progress.setVisible(status.state.busy)
-        if status.state is JobState.PREPARING or not status.steps or not status.rounds:
-            self.progress.setRange(0, 0)
-        else:
-            done = max(status.round - 1, 0) + status.step / status.steps
-            self.progress.setRange(0, 1000)
-            self.progress.setValue(min(int(1000 * done / status.rounds), 1000))
+        done = None if status.state is JobState.PREPARING else learning_fraction(status)
+        self.progress.setRange(0, 0 if done is None else 1000)
+        if done is not None:
+            self.progress.setValue(int(1000 * done))

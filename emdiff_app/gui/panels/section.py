@@ -3,7 +3,10 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QIcon
 from qtpy.QtWidgets import (
+    QDialogButtonBox,
     QDoubleSpinBox,
     QFormLayout,
     QHBoxLayout,
@@ -15,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
-__all__ = ["Buttons", "Section", "button", "form", "line", "named", "number", "text"]
+__all__ = ["Buttons", "Section", "button", "form", "line", "named", "number", "plain", "text"]
 
 FREE = 16777215  # what Qt calls no maximum
 W = TypeVar("W", bound=QWidget)
@@ -38,6 +41,9 @@ class Section(QCollapsible):
         self.setContent(content)
         self.layout().setContentsMargins(0, 0, 0, 0)
         self.layout().setSpacing(4)
+        # Words that wrap need more height in a narrow place than the hint says, and superqt allows no more than that.
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
+        self.layout().setAlignment(Qt.AlignmentFlag(0))
         self.toggled.connect(self._fit)
         self.expand(animate=False)
 
@@ -58,6 +64,13 @@ def button(title: str, clicked: Callable[[], Any], tip: str = "", name: str = ""
     made = named(QPushButton(title), name or title.rstrip("."), tip)
     made.clicked.connect(lambda: clicked())
     return made
+
+
+def plain(box: QDialogButtonBox) -> QDialogButtonBox:
+    """Words alone on the buttons of a dialog: the icons of some desktops are of another age."""
+    for one in box.buttons():
+        one.setIcon(QIcon())
+    return box
 
 
 def number(
