@@ -94,7 +94,8 @@ def _channel(asked: Asked, channel: int) -> Row:
             continue
         rows.append(scored_row(title, best.image, fields.truth, _settings(best.parameters)))
     rows.append(scored_row(LEARNERS["noise2self"].title, _noise2self(fields, asked), fields.truth))
-    recipe = size.recipe("frames", OURS) | {"rounds": 2, "hidden_steps": size.frame_steps}
+    recipe = size.recipe("frames", OURS) | {"rounds": 2}
+    recipe |= {"hidden_steps": size.frame_steps, "neighbour_steps": size.frame_steps}
     run = learned(f"tables-w2s-{channel}", fields.teaching, fields.model, recipe, minutes=size.minutes)
     made = estimates(run.prior, fields.model, fields.y, noises=fields.noises, batch=1, samples=size.samples)
     return {

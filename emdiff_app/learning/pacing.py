@@ -19,11 +19,13 @@ CAREFUL = 1.05
 """Steps and draws may come to take this much longer."""
 LEAST = 0.3
 """A round with less than this share of its steps is not begun."""
-START = {"hidden-pixels": 0.6, "denoised": 0.4}
-"""The share of the whole time until the start is done: one whose own estimate is often the best gets the most of it."""
+START = {"hidden-pixels": 0.35, "denoised": 0.4}
+"""The share of the whole time until the start is done."""
 OTHER_START = 0.2
 DENOISING = 0.25
 """The same for denoising, where that comes first."""
+ALL_LEVELS = 0.85
+"""The same for the round after predicted pixels: what it learns, rounds of EM hardly improve on."""
 
 
 @dataclass
@@ -69,10 +71,20 @@ class Pace:
             return self.planned
         judging = JUDGING * recipe.held_out / (3 * recipe.batch) * pace_s
         left -= CAREFUL * float(self.state.notes.get("judging_s", judging))
-        if self.state.round == 0 and recipe.rounds:
-            share = START.get(self.begins_with, OTHER_START) if self.state.stage != "denoise" else DENOISING
-            left -= (1 - share) * 60 * (recipe.time_limit_min or 0.0)
+        left -= (1 - self._share) * 60 * (recipe.time_limit_min or 0.0)
         return min(self.planned, step + max(int(left / (CAREFUL * pace_s)), 0))
+
+    @property
+    def _share(self) -> float:
+        """The share of the whole time that may be over when this training is."""
+        round = self.state.round
+        if round == 0 and self.work.recipe.rounds:
+            return DENOISING if self.state.stage == "denoise" else START.get(self.begins_with, OTHER_START)
+        return (
+            ALL_LEVELS
+            if round == 1 < self.work.recipe.rounds and self.begins_with == "hidden-pixels"
+            else 1.0
+        )
 
 
 def time_for_another(work: Work, state: State) -> bool:

@@ -115,6 +115,11 @@ class Recipe(BaseModel):
         ge=1,
         description="Optimiser steps of a start from pixels predicted from their neighbours.",
     )
+    neighbour_steps: int = Field(
+        default=3000,
+        ge=1,
+        description="Optimiser steps of the round after such a start, in which the network learns all levels of noise.",
+    )
     denoising_steps: int = Field(
         default=400,
         ge=1,
@@ -180,6 +185,8 @@ class Recipe(BaseModel):
         """Optimiser steps of a round; those of the start depend on what a run begins with."""
         if round > self.rounds:
             return self.scratch_steps
+        if round == 1 and begins_with == "hidden-pixels":
+            return self.neighbour_steps
         if round:
             return self.steps
         if begins_with == "hidden-pixels":
@@ -198,7 +205,8 @@ PRESETS: dict[Preset, dict[str, Any]] = {
         "denoising_steps": 300,
         "denoised_rounds": 5,
         "first_steps": 300,
-        "hidden_steps": 1800,
+        "hidden_steps": 1000,
+        "neighbour_steps": 1200,
         "steps": 120,
         "sampler_steps": 16,
         "cautious_rounds": 4,
@@ -214,7 +222,8 @@ PRESETS: dict[Preset, dict[str, Any]] = {
         "denoising_steps": 800,
         "denoised_rounds": 8,
         "first_steps": 400,
-        "hidden_steps": 8000,
+        "hidden_steps": 6000,
+        "neighbour_steps": 6000,
         "steps": 300,
         "sampler_steps": 16,
         "learning_rate": 1.5e-3,
@@ -232,6 +241,7 @@ PRESETS: dict[Preset, dict[str, Any]] = {
         "denoised_rounds": 10,
         "first_steps": 1000,
         "hidden_steps": 12000,
+        "neighbour_steps": 12000,
         "steps": 800,
         "sampler_steps": 24,
         "scratch_rounds": 1,

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from emdiff_app.diffusion import Prior
-from emdiff_app.diffusion.memory import is_out_of_memory
+from emdiff_app.diffusion.memory import give_back, is_out_of_memory
 from emdiff_app.diffusion.prior import as_map
 
 __all__ = ["Tiled", "cuts"]
@@ -122,6 +122,8 @@ class Tiled(Prior):
                 results = results or tuple(torch.empty_like(x) for _ in made)
                 for result, part in zip(results, made, strict=True):
                     result[(piece.images, slice(None), *piece.core)] = part[inside]
+                del made
+                give_back()  # tiles are of many sizes, and what one leaves does not fit the next
             self.on_tile(number + 1, len(pieces))
         return results
 

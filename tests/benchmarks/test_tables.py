@@ -55,6 +55,7 @@ TINY = Size(
         "first_steps": 2,
         "clean_steps": 2,
         "hidden_steps": 2,
+        "neighbour_steps": 2,
         "steps": 2,
         "sampler_steps": 2,
         "gaussian_rounds": 1,

@@ -33,7 +33,7 @@ def learned(tmp_path):
         files = {
             k: tuple(str(tmp_path / n) for n in v) for k, v in changes.items() if k in ("clean", "similar")
         }
-        fields = {**TINY, "hidden_steps": 8, "clean_steps": 8, **changes, **files}
+        fields = {**TINY, "hidden_steps": 8, "neighbour_steps": 8, "clean_steps": 8, **changes, **files}
         run = RunFolder.create(
             tmp_path / f"run-{len(list(tmp_path.iterdir()))}",
             Recipe(stacks=(str(tmp_path / f"{name}.tif"),), model=model, **fields),
@@ -99,6 +99,14 @@ def test_a_time_limit_ends_the_last_round_before_it(learned):
     run, _, _ = learned("noisy", BLUR, rounds=1000, steps=100_000, time_limit_min=0.1)
     assert told(run)[-1].kind == "finished"
     assert "time that was given" in told(run, "notice")[-1].text
+
+
+def test_a_start_from_neighbours_leaves_time_for_all_levels_of_noise(learned):
+    many = {"hidden_steps": 100_000, "neighbour_steps": 100_000, "rounds": 1000}
+    run, _, _ = learned("camera", noise=CAMERA, time_limit_min=0.15, **many)
+    trained = {e.round: e.step for e in told(run, "progress") if e.phase == "m-step"}
+    assert trained[1] > trained[0] / 2
+    assert told(run)[-1].kind == "finished"
 
 
 def test_patience_ends_a_run_that_does_not_get_better(learned):

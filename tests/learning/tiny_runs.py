@@ -18,6 +18,7 @@ TINY = {
     "batch": 2,
     "first_steps": 8,
     "hidden_steps": 8,
+    "neighbour_steps": 8,
     "denoising_steps": 8,
     "steps": 8,
     "sampler_steps": 2,
