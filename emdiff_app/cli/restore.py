@@ -81,7 +81,8 @@ def command(
     """Restore images with a learned prior, and say whether to believe it."""
     from emdiff_app.restoring import find_sources, restore_each
 
-    from ._restoring import Choices, Summary, restorer
+    from ._restored import Summary
+    from ._restoring import Choices, restorer
 
     again = {
         "--prior": prior,
