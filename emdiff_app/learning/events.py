@@ -115,7 +115,7 @@ class Stopped(_Happening):
 
     kind: Literal["stopped"] = "stopped"
     round: int
-    prior: str | None
+    prior: str | None = None  # none is written before the start has been judged
 
 
 class Finished(_Happening):

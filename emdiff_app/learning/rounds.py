@@ -265,7 +265,14 @@ class Rounds:
             mean, variance = one_pass(self.prior, Batch.of(imaging, y), ways=1)
             return mean + variance.sqrt() * OwnNoise(generator, len(y)).white(mean)
         steps = max(min(self.work.recipe.sampler_steps, JUDGING), 2)
-        return posterior.get("auto").sample(self.prior, imaging, y, steps=steps, generator=generator)
+        return posterior.get("auto").sample(
+            self.prior, imaging, y, steps=steps, generator=generator, on_step=lambda *_: self._may_stop()
+        )
+
+    def _may_stop(self) -> None:
+        """Judging is left off like anything else; only the start is judged to its end, so that there is a prior."""
+        if self.state.round:
+            self.work.control.check()
 
     @property
     def _one_pass(self) -> Sampling | None:
