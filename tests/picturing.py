@@ -1,11 +1,13 @@
 """Keeping pictures of a window, and finding words in it for which there is no room."""
 
+import time
 from pathlib import Path
 
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractButton, QLabel, QPushButton, QWidget
 
+PATIENCE_S = 10.0  # a layout takes some turns to settle
 TOLERATED = 2  # pixels; hints of a size are rounded
 
 
@@ -21,13 +23,16 @@ class Pictures:
 
     def keep(self, name: str, window: QWidget, words_in: QWidget | None = None) -> Path:
         """A picture of `window`; the words of `words_in`, or of all of it, are looked at."""
-        QTest.qWait(300)  # layouts settle, and news that have come are shown
+        QTest.qWait(300)  # news that have come are shown, and what is drawn has settled
+        end = time.monotonic() + PATIENCE_S
+        while (cut := cut_words(words_in or window)) and time.monotonic() < end:
+            QTest.qWait(100)
         path = self.folder / f"{len(self.taken) + 1:02d}-{name}.png"
         picture = window.grab().toImage()
         assert picture.save(str(path))
         self.taken.append(path)
         assert _colours(picture) > 8, f"{path} shows nothing"
-        assert cut_words(words_in or window) == [], path
+        assert not cut, f"{path}: {cut}"
         return path
 
 

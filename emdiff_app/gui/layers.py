@@ -1,5 +1,6 @@
 """Stacks as napari layers and back. Works on any object with napari's layer attributes; imports no napari."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,7 @@ __all__ = [
 ]
 
 KEY = "emdiff"
+ENDING = re.compile(r"(\.ome)?\.(tiff?|zarr|png|jpe?g|npy)$", re.IGNORECASE)
 WHOLE = 1 << 29  # stacks up to half a gigabyte are read at once, so that scrolling never waits
 
 
@@ -87,7 +89,7 @@ def layer_keywords(stack: Stack) -> dict[str, Any]:
     axes = stack.axes.replace("S", "")
     steps = [stack.pixel_size.get(axis) for axis in axes]
     return {
-        "name": stack.name or (stack.source.stem if stack.source else "image"),
+        "name": ENDING.sub("", stack.name or (stack.source.name if stack.source else "")) or "image",
         "scale": tuple(step.value if step else 1.0 for step in steps),
         "units": tuple(step.unit if step else "pixel" for step in steps),
         "axis_labels": tuple(axes),

@@ -5,12 +5,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from emdiff_app.errors import EMDiffError
 from emdiff_app.images import Stack
+from emdiff_app.images.arrays import ArrayReader
 from emdiff_app.physics import ImagingModel
 from emdiff_app.priors import read_card
 from emdiff_app.restoring import Cancelled, RestoreProgress
-from emdiff_app.restoring.trust.records import Verdict
+from emdiff_app.restoring.trust.records import Grade, Verdict
 
 from .finer_pixels import first_recorded
 from .host import ImageRef, Result
@@ -50,6 +53,8 @@ class Restored:
 
     verdict: str
     reasons: tuple[str, ...] = ()
+    rejected: bool = False
+    """The answer is that the result should not be used."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,10 +98,14 @@ class RestoreTask:
             return Restored(
                 "There is no verdict, since the check could not be made.", (str(error), *done.sentences)
             )
-        return Restored(verdict.headline, (*_reasons(verdict), *done.sentences))
+        reasons = (*_reasons(verdict), *done.sentences)
+        return Restored(verdict.headline, reasons, verdict.grade is Grade.STOP)
 
     def _parts(self, results: Mapping[str, Stack], model: ImagingModel | None) -> tuple[Result, ...]:
-        """The restored image last, so that it lies on top."""
+        """The restored image last, so that it lies on top. Until a plane is there, what is below is seen through it."""
+        for stack in results.values():
+            if isinstance(stack.reader, ArrayReader):
+                stack.reader.array[...] = np.nan
         finer = any(stack.shape != self.image.stack.shape for stack in results.values())
         first = first_recorded(model or read_card(self.prior).model) if finer else {}
         made = [

@@ -7,6 +7,9 @@ if TYPE_CHECKING:
 
 __all__ = ["import_prior", "measure_noise", "open_run"]
 
+DOCK = "Learn and restore (EMDiff)"
+"""What napari's own menu calls the dock, so that the menu and these commands mean the same one."""
+
 
 def measure_noise() -> None:
     """The noise of the images, with the fitted curve."""
@@ -30,6 +33,15 @@ def _panel() -> "EMDiffWidget":
     """The panel of the viewer that is in front; it is opened if it is not there yet."""
     import napari
 
+    from .widget import EMDiffWidget
+
     viewer = napari.current_viewer()
-    _, widget = viewer.window.add_plugin_dock_widget("emdiff", "EMDiff")
-    return widget
+    for panel in viewer.window.dock_widgets.values():
+        if isinstance(panel, EMDiffWidget):
+            dock = panel.parentWidget()
+            dock.show()
+            dock.raise_()
+            return panel
+    panel = EMDiffWidget(viewer)
+    viewer.window.add_dock_widget(panel, name=DOCK)
+    return panel

@@ -34,9 +34,9 @@ def test_from_a_file_to_a_restored_layer_and_a_prior_to_share(viewer, qtbot, tmp
     viewer.open(str(resource_path("example/recorded.tif")), plugin="emdiff")
     menu = viewer.window.plugins_menu
     menu.aboutToShow.emit()
-    (entry,) = (action for action in entries(menu) if "EMDiff" in action.text())
+    (entry,) = (action for action in entries(menu) if action.text() == "Learn and restore (EMDiff)")
     entry.trigger()
-    _, widget = viewer.window.add_plugin_dock_widget("emdiff", "EMDiff")
+    (widget,) = viewer.window.dock_widgets.values()
     assert [ref.name for ref in widget.session.images] == [viewer.layers[0].name]
     widget.session.form = ModelForm.of(ImagingModel.read(resource_path("example/model.json")))
     window = viewer.window._qt_window

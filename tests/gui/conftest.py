@@ -137,3 +137,25 @@ def until(session):
             session.poll()
 
     return wait
+
+
+@pytest.fixture
+def small_prior(tmp_path):
+    """A prior file with an untrained network, for grey images with values around 100."""
+    from emdiff_app.diffusion import LearnedPrior
+    from emdiff_app.images import IntensityScale
+    from emdiff_app.physics import ImagingModel
+    from emdiff_app.priors import Card, write_prior
+
+    model = ImagingModel.parse({"noise": {"kind": "gaussian", "sigma": 5}})
+    card = Card(
+        size="tiny",
+        channels=1,
+        sigma_data=0.4,
+        mean=0.5,
+        scale=IntensityScale(offset=0, gain=200),
+        model=model,
+    )
+    path = tmp_path / "small.emprior"
+    write_prior(path, LearnedPrior("tiny", 1, 0.4, 0.5), card)
+    return path

@@ -51,25 +51,6 @@ def honest(stack, prior, model=None, *, samples, write, on_progress, on_results,
     return SimpleNamespace(sentences=("It matches your data.",), verdict=verdict, results=results)
 
 
-def _prior(path):
-    from emdiff_app.diffusion import LearnedPrior
-    from emdiff_app.images import IntensityScale
-    from emdiff_app.physics import ImagingModel
-    from emdiff_app.priors import Card, write_prior
-
-    model = ImagingModel.parse({"noise": {"kind": "gaussian", "sigma": 5}})
-    card = Card(
-        size="tiny",
-        channels=1,
-        sigma_data=0.4,
-        mean=0.5,
-        scale=IntensityScale(offset=0, gain=200),
-        model=model,
-    )
-    write_prior(path, LearnedPrior("tiny", 1, 0.4, 0.5), card)
-    return path
-
-
 def _like(stack):
     return stack_from_array(np.zeros(stack.shape, np.float32), stack.axes, pixel_size=stack.pixel_size)
 
@@ -112,6 +93,7 @@ def test_results_are_there_before_the_last_plane_is(session, host, restore, unti
     restore(endless)
     until(lambda: bool(host.results))
     assert session.restoring.state is S.RUNNING
+    assert all(np.isnan(result.stack.plane((1,))).all() for result in host.results)  # seen through
     session.cancel_restoring()
 
 
@@ -131,12 +113,12 @@ def test_planes_that_are_finished_stay_when_it_is_cancelled(session, host, resto
     assert "1 of 3 planes that are finished stay" in session.message.text
 
 
-def test_a_folder_is_restored_file_by_file(session, host, until, tmp_path):
+def test_a_folder_is_restored_file_by_file(session, host, until, small_prior, tmp_path):
     (tmp_path / "in").mkdir()
     for name in ("a", "b"):
         tifffile.imwrite(tmp_path / "in" / f"{name}.tif", np.full((40, 40), 100, np.uint16))
     (tmp_path / "in" / "broken.tif").write_bytes(b"no tiff")
-    session.prior = _prior(tmp_path / "small.emprior")
+    session.prior = small_prior
     session.form = ModelForm(Noise(0, 0, 5))
     session.wanted = Wanted(spread=False)
     session.restore_folder(tmp_path / "in", tmp_path / "out")
@@ -175,12 +157,12 @@ def test_without_a_prior_nothing_starts(session, host):
     assert "prior" in session.message.text
 
 
-def test_a_restoration_ends_with_its_verdict_and_the_reasons(session, host, until, tmp_path):
+def test_a_restoration_ends_with_its_verdict_and_the_reasons(session, host, until, small_prior):
     pixels = np.random.default_rng(0).normal(100, 5, (96, 96)).astype(np.float32)
     host.add()
     host.refs[0] = dataclasses.replace(host.refs[0], stack=stack_from_array(pixels, "YX", name="cells"))
     session.look_at_images()
-    session.prior = _prior(tmp_path / "small.emprior")
+    session.prior = small_prior
     session.form = ModelForm(Noise(0, 0, 5))
     session.restore()
     until(lambda: session.restoring.state.ended, 280)
@@ -189,6 +171,7 @@ def test_a_restoration_ends_with_its_verdict_and_the_reasons(session, host, unti
         "Do not use: The recorded image hardly holds more than noise"
     )
     assert any("expose longer" in reason for reason in session.restored_words.reasons)
+    assert session.message.level == "warning"
 
 
 def test_what_cannot_be_checked_is_restored_without_a_verdict(session, host, restore, until):

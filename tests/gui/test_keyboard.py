@@ -1,14 +1,11 @@
-"""The newcomer's path without a mouse, and whether the window stays alive meanwhile."""
-
-import time
+"""The newcomer's path without a mouse."""
 
 import fake_worker
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QComboBox
 
 from emdiff_app.gui.dialogs.export import ExportDialog
 from emdiff_app.gui.jobs import JobState
-from emdiff_app.resources import resource_path
 
 S = JobState
 
@@ -62,39 +59,3 @@ def test_a_step_is_folded_with_the_keyboard(dock, qtbot):
     toggle.setFocus()
     qtbot.keyClick(toggle, Qt.Key.Key_Space)
     assert not dock.steps.learn.isExpanded()
-
-
-def test_the_window_stays_alive_while_it_learns(dock, session, host, qtbot):
-    """Counted in time of the processor, so that a busy computer does not decide about it."""
-    host.add()
-    session.open_files([resource_path("example/model.json").with_name("recorded.tif")])
-    qtbot.waitUntil(lambda: len(session.images) == 2, timeout=60000)
-    session.form = session.form.with_noise(_noise())
-    session.learning_job._command = fake_worker.command("slow")
-    spent, last = [], [time.thread_time()]
-
-    def tick():
-        now = time.thread_time()
-        spent.append(now - last[0])
-        last[0] = now
-
-    timer = QTimer()
-    timer.timeout.connect(tick)
-    session.learn()
-    qtbot.waitUntil(lambda: len(session.learning.previews) > 1, timeout=60000)
-    qtbot.wait(1500)  # the views are made and drawn once
-    last[0] = time.thread_time()
-    timer.start(10)
-    qtbot.wait(4000)
-    timer.stop()
-    session.stop_learning()
-    spent.sort()
-    assert len(spent) > 20
-    assert spent[int(0.95 * len(spent))] < 0.03
-    assert spent[-1] < 0.15
-
-
-def _noise():
-    from emdiff_app.physics import GaussianNoise
-
-    return GaussianNoise(sigma=1)

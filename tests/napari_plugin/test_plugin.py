@@ -62,7 +62,7 @@ def test_what_is_saved_from_napari_comes_back_the_same(viewer, tmp_path):
 
 
 def test_the_dock_follows_the_viewer_and_goes_with_it(viewer, qtbot):
-    dock, widget = viewer.window.add_plugin_dock_widget("emdiff", "EMDiff")
+    dock, widget = viewer.window.add_plugin_dock_widget("emdiff")
     assert widget.session.images == ()
     qtbot.mouseClick(widget.steps.images.example, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: len(viewer.layers) == 1, timeout=60000)
@@ -76,7 +76,7 @@ def test_the_dock_follows_the_viewer_and_goes_with_it(viewer, qtbot):
 
 
 def test_two_docks_share_nothing(viewer):
-    _, one = viewer.window.add_plugin_dock_widget("emdiff", "EMDiff")
+    _, one = viewer.window.add_plugin_dock_widget("emdiff")
     from emdiff_app.napari_plugin.widget import EMDiffWidget
 
     two = EMDiffWidget(viewer)
@@ -101,15 +101,73 @@ def test_napari_finds_the_plugin_without_loading_torch_or_qt():
     assert done.stdout.strip() == "[]"
 
 
-def test_titles_read_well_in_the_command_palette_and_stand_where_they_belong():
+def test_titles_read_well_with_the_name_that_napari_adds(viewer):
+    from napari._app_model import get_app_model
+
     manifest = PluginManifest.from_file(MANIFEST)
-    titles = {command.id: command.title for command in manifest.contributions.commands}
+    actions = dict(get_app_model().commands)
     for menu in ("napari/layers/filter", "napari/layers/measure", "napari/file/io_utilities"):
-        for entry in manifest.contributions.menus[menu]:
-            title = titles[entry.command]
-            assert "EMDiff" in title
+        for item in manifest.contributions.menus[menu]:
+            title = actions[item.command].title
+            assert title.endswith(" (EMDiff)")
+            assert title.count("EMDiff") == 1
             assert title[0].isupper()
             assert len(title) < 60
+
+
+def panels(viewer):
+    from emdiff_app.napari_plugin.widget import EMDiffWidget
+
+    return [widget for widget in viewer.window.dock_widgets.values() if isinstance(widget, EMDiffWidget)]
+
+
+def entry(menu, words):
+    """The entry of a menu, or of the menus in it, in whose title the words stand."""
+    for action in menu.actions():
+        if action.menu() is not None and (found := entry(action.menu(), words)) is not None:
+            return found
+        if action.menu() is None and words in action.text():
+            return action
+    return None
+
+
+def test_every_menu_means_the_same_panel(viewer, qtbot, tmp_path, monkeypatch):
+    from emdiff_app.gui.layers_host import LayersHost
+
+    monkeypatch.setattr(LayersHost, "ask_folder", lambda self, title: tmp_path)
+    viewer.open_sample("emdiff", "example")
+    window = viewer.window
+    file, layers, plugins = window.file_menu, window.layers_menu, window.plugins_menu
+    for menu, words in (
+        (file, "Open a run... (EMDiff)"),
+        (layers, "Measure the noise of images (EMDiff)"),
+    ):
+        menu.aboutToShow.emit()
+        found = entry(menu, words)
+        assert found is not None, words
+        found.trigger()
+        qtbot.wait(50)
+        assert len(panels(viewer)) == 1, words
+    assert "not a run folder" in panels(viewer)[0].session.message.text
+    for menu in (layers, plugins):
+        menu.aboutToShow.emit()
+        entry(menu, "Learn and restore (EMDiff)").trigger()
+        assert len(panels(viewer)) == 1
+
+
+def test_two_viewers_share_nothing(viewer):
+    viewer.window.add_plugin_dock_widget("emdiff")
+    (one,) = panels(viewer)
+    second = napari.Viewer(show=False)
+    try:
+        second.window.add_plugin_dock_widget("emdiff")
+        (other,) = panels(second)
+        second.add_image(np.zeros((8, 8)))
+        other.session.preset = "best"
+        assert (len(one.session.images), one.session.preset) == (0, "quick")
+        assert len(other.session.images) == 1
+    finally:
+        second.close()
 
 
 def test_measuring_the_noise_from_the_menu_opens_the_panel_and_shows_the_fit(viewer, qtbot):
@@ -117,7 +175,7 @@ def test_measuring_the_noise_from_the_menu_opens_the_panel_and_shows_the_fit(vie
 
     viewer.open_sample("emdiff", "example")
     measure_noise()
-    _, widget = viewer.window.add_plugin_dock_widget("emdiff", "EMDiff")
+    (widget,) = panels(viewer)
     qtbot.waitUntil(lambda: widget.session.noise_fit is not None, timeout=60000)
     assert widget.steps.model.noise.fit.isChecked()
 
@@ -129,7 +187,7 @@ def test_preferences_of_napari_are_those_of_a_new_panel(viewer, tmp_path):
     before = page.runs_folder, page.device
     page.runs_folder, page.device = str(tmp_path), "cpu"
     try:
-        _, widget = viewer.window.add_plugin_dock_widget("emdiff", "EMDiff")
+        _, widget = viewer.window.add_plugin_dock_widget("emdiff")
         assert widget.session.runs_folder == tmp_path
         assert widget.session.device == "cpu"
     finally:
@@ -149,7 +207,7 @@ def test_results_and_masks_are_found_again_through_the_proxy_that_plugins_get(vi
     from emdiff_app.images import stack_from_array
 
     viewer.add_image(np.ones((8, 8)), name="recorded")
-    _, widget = viewer.window.add_plugin_dock_widget("emdiff", "EMDiff")
+    _, widget = viewer.window.add_plugin_dock_widget("emdiff")
     host = widget.session.host
     (recorded,) = host.list_images()
     pixels = np.zeros((8, 8), np.float32)

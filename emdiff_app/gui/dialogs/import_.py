@@ -25,7 +25,8 @@ class ImportDialog(QDialog):
         if file.preview is not None:
             picture = QPixmap()
             if picture.loadFromData(file.preview):
-                label = named(QLabel(), "Images that the prior draws")
+                label = named(QLabel(), "Pictures of what the prior does")
+                label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
                 size = picture.size().boundedTo(
                     picture.size().scaled(PICTURE, PICTURE, Qt.AspectRatioMode.KeepAspectRatio)
                 )

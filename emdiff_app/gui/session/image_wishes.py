@@ -96,7 +96,7 @@ class ImageWishes(State):
 
         def load() -> tuple[Stack, ImagingModel]:
             model = ImagingModel.read(resource_path("example/model.json"))
-            return open_stack(resource_path("example/recorded.tif")), model
+            return open_stack(resource_path("example/recorded.tif")).with_(name="example"), model
 
         def show(loaded: tuple[Stack, ImagingModel]) -> None:
             stack, model = loaded

@@ -78,7 +78,7 @@ class News(State):
             if part.kind == "restored":
                 self.restored = {**self.restored, part.of: part.stack}
         self.restored_words = done
-        self.tell(done.verdict, offers=about_verdict(done.verdict))
+        self.tell(done.verdict, "warning" if done.rejected else "info", offers=about_verdict(done.verdict))
 
     def _end_unfinished(self, status: RestoringStatus) -> None:
         """Planes that are finished stay; a result without one goes."""

@@ -1,0 +1,29 @@
+"""How long it takes to open; see `emdiff_app.app.opening` for what is counted."""
+
+import pytest
+
+from emdiff_app.app.opening import kept_waiting_s, measure, seconds
+
+WINDOW_S, PLUGIN_S, PANEL_S = 3.0, 0.3, 1.0
+
+
+@pytest.mark.slow
+def test_the_window_is_there_soon_and_the_plugin_keeps_napari_waiting_for_nearly_nothing():
+    found = measure(tries=3)
+    assert 0 < found["plugin"] < PLUGIN_S, found
+    assert 0 < found["panel"] < PANEL_S, found
+    # Nearly all of it is napari's: where even an empty napari takes long, ours may take as long as that.
+    assert 0 < found["window"] < max(WINDOW_S, 1.1 * found["napari"]), found
+
+
+def test_what_takes_time_is_counted():
+    import time
+
+    def work():
+        end = time.thread_time() + 0.2
+        while time.thread_time() < end:
+            pass
+
+    assert 0.19 < seconds(work) < 0.4
+    assert kept_waiting_s() >= 0
+    assert kept_waiting_s(thread=2**30) == 0
