@@ -6,6 +6,8 @@ import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image
 from napari.qt import QtViewer, get_qapp
+from qtpy.QtCore import QEvent, QObject, QSize, Qt
+from qtpy.QtWidgets import QFrame, QScrollArea, QWidget
 
 __all__ = ["Canvas"]
 
@@ -19,7 +21,7 @@ class Canvas:
         self.widget = QtViewer(self.model, show_welcome_screen=False)
         self.widget.setAcceptDrops(False)  # the window takes them, and opens them with our reader
         self.layers: Any = self.widget.layers
-        self.layer_controls: Any = self.widget.controls
+        self.layer_controls = _Scrolled(self.widget.controls)
 
     def warm_up(self) -> None:
         """Load what napari loads with its first image (its registry of units, for one), before there is one.
@@ -32,3 +34,32 @@ class Canvas:
         """Let go of the layers and the graphics context."""
         self.model.layers.clear()
         self.widget.close()
+
+
+class _Scrolled(QScrollArea):
+    """As large as what is in it wants to be, and less high where the window has no room for that."""
+
+    LEAST = 110
+
+    def __init__(self, inside: QWidget) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setWidget(inside)
+
+    def _wide(self, hint: QSize) -> QSize:
+        return QSize(hint.width() + self.verticalScrollBar().sizeHint().width(), hint.height())
+
+    def sizeHint(self) -> QSize:
+        return self._wide(self.widget().sizeHint())
+
+    def minimumSizeHint(self) -> QSize:
+        least = self._wide(self.widget().minimumSizeHint())
+        return QSize(least.width(), min(least.height(), self.LEAST))
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()  # each kind of layer has controls of its own
+        return bool(super().eventFilter(watched, event))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari.qt import get_current_stylesheet
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
-from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QMessageBox, QScrollArea, QWidget
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QMessageBox, QWidget
 
 from emdiff_app import __version__
 from emdiff_app.gui import LayersHost, Session, Steps
@@ -63,7 +63,7 @@ class MainWindow(QMainWindow):
         )
         self.docks = [
             self._dock("Steps", self.steps, right),
-            self._dock("Layer controls", _scrolled(self.canvas.layer_controls), left),
+            self._dock("Layer controls", self.canvas.layer_controls, left),
             self._dock("Layers", self.canvas.layers, left),
             self._dock("Progress", QWidget(), below),
         ]
@@ -122,6 +122,7 @@ class MainWindow(QMainWindow):
             dock.show()
         self.resizeDocks(self.docks[:2], [380, 210], Qt.Orientation.Horizontal)
         self.resizeDocks([self.docks[3]], [230], Qt.Orientation.Vertical)
+        self.resizeDocks(self.docks[1:3], [320, 110], Qt.Orientation.Vertical)
 
     # verbs of the menus ----------------------------------------------------------------------
 
@@ -188,15 +189,3 @@ class MainWindow(QMainWindow):
             shutil.rmtree(run, ignore_errors=True)
         self.canvas.close()
         super().closeEvent(event)
-
-
-def _scrolled(controls: QWidget) -> QScrollArea:
-    """They may be less high than they want to be, so that the window fits a small screen."""
-    area = QScrollArea()
-    area.setWidget(controls)
-    area.setWidgetResizable(True)
-    area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    area.setMinimumWidth(controls.minimumSizeHint().width())
-    return area

@@ -50,6 +50,11 @@ def main(folder: Path, shots: Path, width: int, height: int) -> None:
             (other.expand if other is panel else other.collapse)(animate=False)
         steps.scroll.verticalScrollBar().setValue(0)
         pictures.keep(name, window, steps)
+    for dock in window.docks:
+        inside = dock.widget()
+        least = inside.minimumSizeHint()
+        assert inside.width() >= least.width(), f"{dock.objectName()} is too narrow for what is in it"
+        assert inside.height() >= least.height(), f"{dock.objectName()} is too low for what is in it"
     print(json.dumps({"ratio": window.devicePixelRatioF(), "size": [window.width(), window.height()]}))
     window.close()
 

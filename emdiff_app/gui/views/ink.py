@@ -20,7 +20,7 @@ class InkPlot(pg.PlotWidget):
         self._title, self._below, self._beside = title, below, beside
         self._drawn: list[tuple[Any, bool]] = []
         named(self, title, tip)
-        self.setMinimumSize(120, 100)
+        self.setMinimumSize(90, 80)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
         self.setMenuEnabled(False)
         self.hideButtons()

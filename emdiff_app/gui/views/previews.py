@@ -33,7 +33,7 @@ class PreviewPictures(QWidget):
             "Above: recorded; then restored; then its uncertainty, and what is left over.",
         )
         self.images: list[tuple[str, list[QImage]]] = []
-        self.setMinimumSize(220, 120)
+        self.setMinimumSize(160, 80)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
     def show_arrays(self, arrays: dict[str, NDArray[Any]]) -> None:
