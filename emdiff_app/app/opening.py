@@ -82,12 +82,14 @@ def _when_seen(window: Any, name: str) -> None:
 
 def _window() -> None:
     """What `emdiff app` does."""
+    from qtpy.QtWidgets import QMainWindow
+
     from emdiff_app.cli import main
 
     from . import window as room
 
     def shown(window: Any) -> None:
-        room.QMainWindow.show(window)
+        QMainWindow.show(window)
         _when_seen(window, "window")
 
     room.MainWindow.show = shown

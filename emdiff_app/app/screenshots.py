@@ -13,9 +13,9 @@ from pathlib import Path
 from napari.qt import get_qapp
 from qtpy.QtCore import QEventLoop, QTimer
 
+from emdiff_app.gui.leaving import Leaving
 from emdiff_app.gui.panels.section import Section
 
-from .leaving import Leaving
 from .settings import SettingsFile
 from .window import MainWindow
 

@@ -1,7 +1,6 @@
 """The standalone window: canvas in the middle, steps on the right, curves and previews below."""
 
-import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +14,9 @@ from emdiff_app.gui import LayersHost, Session, Steps
 from emdiff_app.gui.drops import dropped_paths
 from emdiff_app.gui.host import IMAGE_KINDS
 from emdiff_app.gui.jobs import LearningStatus
-from emdiff_app.gui.unfinished import mark_later
+from emdiff_app.gui.leaving import Ask, Leaving, ask_leaving, part_from, wind_up
 
 from .canvas import Canvas
-from .leaving import Leaving, ask_leaving
 from .memory import Memory
 from .menus import fill_menus
 from .settings import SettingsFile
@@ -38,7 +36,7 @@ class MainWindow(QMainWindow):
     def __init__(
         self,
         runs_folder: Path | None = None,
-        ask: Callable[[QWidget], Leaving] = ask_leaving,
+        ask: Ask = ask_leaving,
         settings: SettingsFile | None = None,
     ) -> None:
         super().__init__()
@@ -169,23 +167,13 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         run = self.session.learning.run
-        choice = Leaving.KEEP_LEARNING
-        if self.session.learning_job.alive and self.session.learning.state.busy:
-            choice = self._ask(self)
+        choice = part_from(self.session, self._ask, self)
         if choice is Leaving.CANCEL:
             event.ignore()
             return
-        if choice in (Leaving.STOP, Leaving.DISCARD):
-            self.session.stop_learning()
-            if choice is Leaving.DISCARD:
-                self.session.stop_learning()  # twice: at once
-            self.session.learning_job.join(None if choice is Leaving.DISCARD else 60)
         self.memory.keep_layout()
         self.steps.stop()
         self.session.close()
-        if choice is Leaving.STOP and run is not None and not self.session.learning_job.alive:
-            mark_later(run)
-        if choice is Leaving.DISCARD and run is not None:
-            shutil.rmtree(run, ignore_errors=True)
+        wind_up(self.session, choice, run)
         self.canvas.close()
         super().closeEvent(event)

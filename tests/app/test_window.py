@@ -9,11 +9,11 @@ from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QAbstractButton, QMessageBox
 
-from emdiff_app.app.leaving import Leaving, ask_leaving
 from emdiff_app.app.mishaps import Mishaps
 from emdiff_app.app.settings import SettingsFile
 from emdiff_app.app.window import MainWindow
 from emdiff_app.gui.jobs import JobState
+from emdiff_app.gui.leaving import Leaving, ask_leaving
 from emdiff_app.gui.unfinished import find_unfinished
 from emdiff_app.images import open_stack
 from emdiff_app.resources import resource_path

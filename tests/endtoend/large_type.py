@@ -13,9 +13,9 @@ from napari.qt import get_qapp
 from picturing import Pictures
 from qtpy.QtTest import QTest
 
-from emdiff_app.app.leaving import Leaving
 from emdiff_app.app.settings import SettingsFile
 from emdiff_app.app.window import MainWindow
+from emdiff_app.gui.leaving import Leaving
 
 
 def until(so, seconds=120):

@@ -3,9 +3,9 @@
 import pytest
 from newcomer import Newcomer
 
-from emdiff_app.app.leaving import Leaving
 from emdiff_app.app.settings import SettingsFile
 from emdiff_app.app.window import MainWindow
+from emdiff_app.gui.leaving import Leaving
 from emdiff_app.resources import resource_path
 
 

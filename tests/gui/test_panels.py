@@ -180,6 +180,29 @@ def test_every_control_has_a_name_and_no_two_share_one(dock, session, host):
     assert len(set(names)) == len(names), sorted(n for n in names if names.count(n) > 1)
 
 
+def test_the_controls_of_every_dialog_and_view_have_names_too(dock, session, host, qtbot, tmp_path):
+    from emdiff_app.app.preferences import PreferencesDialog
+    from emdiff_app.app.settings import Settings
+    from emdiff_app.gui.dialogs.custom import CustomDialog
+    from emdiff_app.gui.dialogs.import_ import ImportDialog
+    from emdiff_app.gui.prior_card import read_prior_file
+    from emdiff_app.gui.views.layouts import TabbedViews, Views
+
+    golden = read_prior_file(resource_path("golden/v1-emdiff-unet-1-plane.emprior"))
+    for made in (
+        CustomDialog("standard", {}),
+        ExportDialog("", ""),
+        ImportDialog(golden),
+        PreferencesDialog(Settings(), tmp_path, host),
+        Views(session),
+        TabbedViews(session),
+    ):
+        qtbot.addWidget(made)
+        inside = [w for w in controls(made) if w.metaObject().className() != "QToolButton"]
+        assert inside
+        assert all(w.accessibleName() for w in inside), type(made)
+
+
 def test_the_tab_key_reaches_every_control_that_can_be_used(dock, session, host, qtbot):
     host.add()
     qtbot.waitUntil(dock.isActiveWindow)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import fake_worker
 import napari
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from npe2 import PluginManager, PluginManifest
 from qtpy.QtCore import Qt
 
 import emdiff_app.napari_plugin
+from emdiff_app.gui.leaving import Leaving
+from emdiff_app.gui.unfinished import find_unfinished
 from emdiff_app.images import open_stack
 from emdiff_app.napari_plugin.reader import get_reader
 from emdiff_app.resources import resource_path
@@ -153,6 +156,28 @@ def test_every_menu_means_the_same_panel(viewer, qtbot, tmp_path, monkeypatch):
         menu.aboutToShow.emit()
         entry(menu, "Learn and restore (EMDiff)").trigger()
         assert len(panels(viewer)) == 1
+
+
+def test_napari_asks_before_it_closes_while_it_learns(qtbot, tmp_path):
+    PluginManager.instance().discover()
+    viewer = napari.Viewer()
+    _, widget = viewer.window.add_plugin_dock_widget("emdiff")
+    session, window = widget.session, viewer.window._qt_window
+    session.runs_folder = tmp_path / "runs"
+    session.learning_job._command = fake_worker.command("slow")
+    qtbot.mouseClick(widget.steps.images.example, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: bool(session.images and session.form.noise), timeout=60000)
+    session.learn()
+    qtbot.waitUntil(lambda: session.learning.saved_at is not None, timeout=60000)
+    process, run = session.learning_job._process, session.learning.run
+    widget.ask = lambda parent: Leaving.CANCEL
+    window.close()
+    assert window.isVisible()
+    assert process.poll() is None
+    widget.ask = lambda parent: Leaving.STOP
+    viewer.close()
+    assert process.wait(10) == 0
+    assert find_unfinished(run.parent).path == run
 
 
 def test_two_viewers_share_nothing(viewer):
