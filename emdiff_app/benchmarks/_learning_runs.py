@@ -30,13 +30,15 @@ from emdiff_app.physics import Imaging, ImagingModel, NoiseSpec, bind_noise
 from emdiff_app.physics.random import generator_of
 from emdiff_app.posterior.pairs import in_pairs
 from emdiff_app.priors import read_prior
+from emdiff_app.restoring.ways import PASS_WAYS
 
 from ._kept import bench_folder, digest, program
 from ._network_meter import NetworkMeter
 
 __all__ = ["Estimates", "Learned", "draw", "estimates", "learned", "say"]
 
-SAMPLES = 16
+SAMPLES = 8
+"""As many as a restoration averages by default; in pairs, more give the same mean."""
 STEPS: int | None = None
 """Of the sampler; None: as many as it wants."""
 BATCH = 16
@@ -219,7 +221,7 @@ def estimates(
         kept = torch.stack([imaging.crop(x) for x in draws])
         mean = kept.mean(0)
         if card.estimate == "one-pass":
-            mean = one_pass(prior, Batch.of(imaging, scaled))[0]
+            mean = one_pass(prior, Batch.of(imaging, scaled), ways=PASS_WAYS)[0]
         ones.append(card.scale.inverse(kept[0]))
         pairs.append(card.scale.inverse(kept[:2].mean(0)))
         averages.append(card.scale.inverse(kept.mean(0)))
