@@ -22,7 +22,8 @@ from torch import Tensor
 
 from emdiff_app.diffusion import Prior
 
-from .steps import OwnNoise, levels, multistep
+from .dreaming import dream
+from .steps import OwnNoise
 
 __all__ = ["Measured", "measure"]
 
@@ -142,9 +143,7 @@ def _dreams(prior: Prior) -> tuple[Tensor, OwnNoise]:
     noise = OwnNoise(torch.Generator().manual_seed(0), shape[0])
     weights = next(prior.parameters(), torch.zeros(()))
     like = torch.zeros(*shape, SIDE, SIDE, device=weights.device)
-    visits = levels(LARGEST * prior.sigma_data, 2 * SMALLEST * prior.sigma_data, STEPS)
-    x = prior.centre(like) + visits[0] * noise.white(like)
-    x = multistep(lambda x_t, s, _: prior.denoise(x_t, s), x, visits)
+    x = dream(prior, like, noise, smallest=2 * SMALLEST, steps=STEPS)
     good = torch.isfinite(x).flatten(1).all(1).reshape(-1, *[1] * (x.ndim - 1))
     return torch.where(good, x, prior.sigma_data * noise.white(like)), noise
 

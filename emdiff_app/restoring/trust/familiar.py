@@ -21,7 +21,8 @@ from torch.nn.functional import avg_pool2d
 
 from emdiff_app.diffusion import GaussianPrior, Prior
 from emdiff_app.physics import Imaging
-from emdiff_app.posterior.steps import OwnNoise, levels, multistep
+from emdiff_app.posterior.dreaming import dream
+from emdiff_app.posterior.steps import OwnNoise
 
 from .recording import planes_of
 from .smooth import blurred
@@ -33,7 +34,7 @@ DREAMS = 16
 STEPS = 20
 GRID = 16
 """Dreams are made in sizes that are multiples of this and cut down: one set serves imaging models of similar reach."""
-LARGEST, SMALLEST = 20.0, 0.02
+SMALLEST = 0.02
 """In standard deviations of clean images."""
 WINDOW, HOP = 16, 8
 SIZES = (0.0, 1.0, 2.0, 4.0)
@@ -135,14 +136,7 @@ def dreams(
         weights = next(prior.parameters(), torch.zeros(()))
         like = torch.zeros(count, prior.channels, *deep, device=weights.device)
         noise = OwnNoise(generator, count)
-        visits = levels(LARGEST * prior.sigma_data, SMALLEST * prior.sigma_data, STEPS)
-        start = prior.centre(like) + visits[0] * noise.white(like)
-
-        def estimate(x_t: Tensor, s: float, _: int) -> Tensor:
-            on_step()
-            return prior.denoise(x_t, s)
-
-        x = multistep(estimate, start, visits)
+        x = dream(prior, like, noise, smallest=SMALLEST, steps=STEPS, on_step=on_step)
         x = torch.where(torch.isfinite(x), x, prior.centre(like))
     return x[:, :, depth // 2] if len(deep) > len(shape) else x
 
