@@ -27,6 +27,7 @@ class InkPlot(pg.PlotWidget):
         self.getPlotItem().layout.setContentsMargins(1, 1, 1, 8)  # pyqtgraph lets the words below stick out
         for side in ("left", "bottom"):
             self.getAxis(side).enableAutoSIPrefix(False)
+        self.getAxis("bottom").setTickDensity(0.6)  # long numbers would run into each other
 
     def line(self, **how: Any) -> Any:
         """A curve to `setData` on."""
