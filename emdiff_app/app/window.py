@@ -120,7 +120,7 @@ class MainWindow(QMainWindow):
             dock.show()
         self.resizeDocks(self.docks[:2], [380, 210], Qt.Orientation.Horizontal)
         self.resizeDocks([self.docks[3]], [230], Qt.Orientation.Vertical)
-        self.resizeDocks(self.docks[1:3], [320, 110], Qt.Orientation.Vertical)
+        self.resizeDocks(self.docks[1:3], [290, 150], Qt.Orientation.Vertical)
 
     # verbs of the menus ----------------------------------------------------------------------
 
