@@ -85,8 +85,7 @@ def _window() -> None:
     """What `emdiff app` does."""
     from qtpy.QtWidgets import QMainWindow
 
-    from emdiff_app.cli import main
-
+    from . import run_app
     from . import window as room
 
     def shown(window: Any) -> None:
@@ -94,7 +93,7 @@ def _window() -> None:
         _when_seen(window, "window")
 
     room.MainWindow.show = shown
-    main(["app"])
+    run_app()
 
 
 def _napari() -> None:
