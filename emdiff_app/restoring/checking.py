@@ -22,6 +22,8 @@ __all__ = ["examine_if_possible", "examine_task", "verdict_on"]
 
 def examine_task(task: Task, should_stop: Callable[[], bool] = lambda: False) -> Examined:
     """The check of a stack with the settings of its restoration, whose calibration of the spread it takes over."""
+    from emdiff_app.diffusion.memory import reused
+
     from .trust import examine
 
     def asked() -> None:
@@ -29,17 +31,18 @@ def examine_task(task: Task, should_stop: Callable[[], bool] = lambda: False) ->
             raise Cancelled
 
     settings = task.engine.settings
-    found = examine(
-        task.stack,
-        task.prior,
-        task.given,
-        sampler=settings.sampler,
-        steps=settings.steps,
-        seed=settings.seed,
-        intensities=task.intensities,
-        noises=task.engine.optics.noises,
-        on_step=asked,
-    )
+    with reused():
+        found = examine(
+            task.stack,
+            task.prior,
+            task.given,
+            sampler=settings.sampler,
+            steps=settings.steps,
+            seed=settings.seed,
+            intensities=task.intensities,
+            noises=task.engine.optics.noises,
+            on_step=asked,
+        )
     return replace(found, calibration=task.calibration)
 
 

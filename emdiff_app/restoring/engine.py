@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from emdiff_app import posterior
 from emdiff_app.diffusion import Prior
-from emdiff_app.diffusion.memory import is_out_of_memory
+from emdiff_app.diffusion.memory import is_out_of_memory, reused
 from emdiff_app.errors import PriorError, StackError
 from emdiff_app.images import IntensityScale, Stack
 from emdiff_app.physics import ImagingModel, NoiseSpec
@@ -73,7 +73,10 @@ class Engine:
         self.most: int | None = None
         """Of recorded pixels at once, since memory ran out."""
         self.prior = Tiled(
-            prior, pixels=self.budget.tile_pixels(prior), tile=settings.tile, on_halved=self._halved
+            prior,
+            pixels=self.budget.tile_pixels(prior),
+            tile=settings.tile,
+            on_halved=self._halved,
         )
         self.volumes = "Z" in stack.axes and (acts_on_volumes(model) or self.prior.neighbours > 0)
         self.axes = "ZYX" if self.volumes else "YX"
@@ -143,7 +146,8 @@ class Engine:
             unit = replace(unit, cuts=tuple(self._cuts(self._room(way))))
         while True:
             try:
-                return self._in_blocks(unit, way, watch)
+                with reused():
+                    return self._in_blocks(unit, way, watch)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error) or self._room(way) <= SMALLEST_SIDE**2:
                     raise

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from emdiff_app.diffusion import Prior
-from emdiff_app.diffusion.memory import give_back, is_out_of_memory
+from emdiff_app.diffusion.memory import is_out_of_memory
 from emdiff_app.diffusion.prior import as_map
 
 __all__ = ["Tiled", "cuts"]
@@ -28,10 +28,15 @@ OnTile = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class _Piece:
-    """Which part of the result one evaluation gives: images, then a range along each axis."""
+    """Which part of the result one evaluation gives: images, then a range along each axis.
+
+    `window` is how much of rows and columns it looks at: the same for all pieces, so that each uses the memory that the
+    one before it left.
+    """
 
     images: slice
     core: tuple[slice, ...]
+    window: tuple[int, int]
 
 
 class Tiled(Prior):
@@ -122,8 +127,6 @@ class Tiled(Prior):
                 results = results or tuple(torch.empty_like(x) for _ in made)
                 for result, part in zip(results, made, strict=True):
                     result[(piece.images, slice(None), *piece.core)] = part[inside]
-                del made
-                give_back()  # tiles are of many sizes, and what one leaves does not fit the next
             self.on_tile(number + 1, len(pieces))
         return results
 
@@ -138,17 +141,18 @@ class Tiled(Prior):
                 cuts(n, self._side(n, shape), self.stride, self._shifts) for n in (height, width)
             )
         around = 2 * (self.halo or 0)
-        largest = max(min(r.stop - r.start + around, height) for r in rows) * max(
-            min(c.stop - c.start + around, width) for c in columns
+        high, wide = (
+            min(max(p.stop - p.start for p in parts) + around, n)
+            for parts, n in ((rows, height), (columns, width))
         )
-        together = max(self.pixels // largest, 1)
+        together = max(self.pixels // (high * wide), 1)
         slices = max(min(depth, together - 2 * self.neighbours), 1)
         images = max(together // (depth + 2 * self.neighbours), 1) if slices == depth else 1
         for first in range(0, count, images):
             batch = slice(first, min(first + images, count))
             for z, r, c in itertools.product(range(0, depth, slices), rows, columns):
                 deep = (slice(z, min(z + slices, depth)),) if len(shape) == 5 else ()
-                yield _Piece(batch, (*deep, r, c))
+                yield _Piece(batch, (*deep, r, c), (high, wide))
 
     def _side(self, length: int, shape: tuple[int, ...]) -> int:
         """The longest side of tiles along an axis: all of a short one leaves more for the other."""
@@ -160,19 +164,26 @@ class Tiled(Prior):
 
     def _around(self, piece: _Piece, shape: tuple[int, ...]) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
         """The piece with its halo, as far as there is an image, and where the piece lies in that."""
-        halos = [self.neighbours] * (len(piece.core) - 2) + [self.halo or 0] * 2
         outer, inner = [piece.images, slice(None)], [slice(None), slice(None)]
-        for part, halo, n in zip(piece.core, halos, shape[2:], strict=True):
-            start = max(part.start - halo, 0)
-            outer.append(slice(start, min(part.stop + halo, n)))
-            inner.append(slice(part.start - start, part.stop - start))
+        for part, n in zip(piece.core[:-2], shape[2:-2], strict=True):
+            outer.append(slice(max(part.start - self.neighbours, 0), min(part.stop + self.neighbours, n)))
+        for part, n, window in zip(piece.core[-2:], shape[-2:], piece.window, strict=True):
+            last = (n - window) // self.stride * self.stride
+            start = min(max(part.start - (self.halo or 0), 0), last)
+            outer.append(slice(start, n if start == last else start + window))
+        for part, seen in zip(piece.core, outer[2:], strict=True):
+            inner.append(slice(part.start - seen.start, part.stop - seen.start))
         return tuple(outer), tuple(inner)
 
 
 def cuts(length: int, side: int, stride: int, shifts: np.random.Generator | None = None) -> list[slice]:
-    """`length` pixels in the fewest parts of at most `side`, cut at multiples of `stride`, at random within that."""
+    """`length` pixels in the fewest parts of at most `side` and nearly one size, cut at multiples of `stride`.
+
+    Each time a little elsewhere, at random, as far as `side` allows.
+    """
     side = max(side // stride, 1) * stride
     count = -(-length // side)
+    side = min(side, (-(-length // (count * stride)) + 1) * stride)
     slack = (count * side - length) // stride
     shift = 0 if shifts is None or count == 1 else int(shifts.integers(slack + 1)) * stride
     edges = [0, *(k * side - shift for k in range(1, count)), length]

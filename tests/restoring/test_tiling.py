@@ -50,9 +50,24 @@ def test_cuts_cover_the_length_once_and_move(length, side, stride, seed):
     assert len(parts) <= -(-length // longest)
 
 
+def test_all_tiles_are_of_nearly_one_size_so_that_memory_is_used_again():
+    """Sizes that differ leave holes in the memory, and a long stack takes more and more of it."""
+    prior, seen = small_prior(), set()
+    inner = prior.denoise
+
+    def denoise(x, s):
+        seen.add(tuple(x.shape[-2:]))
+        return inner(x, s)
+
+    prior.denoise = denoise
+    Tiled(prior, tile=32).denoise(images(1, 1, 150, 131), 0.5)
+    assert {n // prior.stride for n, _ in seen} == {max(n for n, _ in seen) // prior.stride}
+    assert {n // prior.stride for _, n in seen} == {max(n for _, n in seen) // prior.stride}
+
+
 def test_the_cuts_are_elsewhere_each_time():
     shifts = np.random.default_rng(0)
-    assert len({cuts(500, 120, 4, shifts)[0].stop for _ in range(20)}) > 5
+    assert len({cuts(500, 120, 4, shifts)[0].stop for _ in range(20)}) > 3
 
 
 class Forgetful(torch.nn.Module):
