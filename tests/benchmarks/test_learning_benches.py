@@ -33,6 +33,8 @@ TINY = {
     "crop": 32,
     "held_out": 2,
     "first_steps": 3,
+    "hidden_steps": 3,
+    "neighbour_steps": 3,
     "denoising_steps": 3,
     "steps": 3,
     "sampler_steps": 2,
