@@ -62,6 +62,7 @@ def part_from(session: Session, ask: Ask, parent: QWidget) -> Leaving:
 
 def wind_up(session: Session, choice: Leaving, run: Path | None) -> None:
     """After the answer: remember what was only paused, delete what was discarded."""
+    run = session.learning_job.folder or run  # it may have been moved since the question was asked
     if choice is Leaving.STOP and run is not None and not session.learning_job.alive:
         mark_later(run)
     if choice is Leaving.DISCARD and run is not None:

@@ -8,7 +8,7 @@ from typing import Any
 from emdiff_app.errors import EMDiffError
 from emdiff_app.learning import RunFolder, events
 
-__all__ = ["LATER", "SILENT_S", "Unfinished", "find_unfinished", "mark_later"]
+__all__ = ["LATER", "SILENT_S", "Unfinished", "find_unfinished", "mark_later", "unmark"]
 
 LATER = "later"
 SILENT_S = 120.0
@@ -27,6 +27,11 @@ def mark_later(run: Path) -> None:
     """Remember that a run was paused by closing the window, not because it was good enough."""
     (run / "control").mkdir(exist_ok=True)
     (run / "control" / LATER).touch()
+
+
+def unmark(run: Path) -> None:
+    """It goes on, or was stopped for good after all."""
+    (run / "control" / LATER).unlink(missing_ok=True)
 
 
 def find_unfinished(runs: Path) -> Unfinished | None:

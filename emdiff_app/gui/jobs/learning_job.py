@@ -19,6 +19,10 @@ __all__ = ["LearningJob"]
 
 LOOK_EVERY_S = 0.05
 LEAVE_S = 10.0  # how long a worker may take to leave after its last event
+END_S = 60.0  # how long it may take to end when its run is to be moved
+
+Mover = Callable[[RunFolder, Callable[[], bool]], RunFolder | None]
+"""Takes a run elsewhere as long as the function says so; None if it was called off."""
 
 
 class LearningJob:
@@ -35,6 +39,12 @@ class LearningJob:
         self._stop = threading.Event()
         self._kill = threading.Event()
         self._leave = threading.Event()
+        self._mover: Mover | None = None
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the run is now."""
+        return self._history.run if self._history else None
 
     @property
     def alive(self) -> bool:
@@ -66,6 +76,17 @@ class LearningJob:
             self._kill.set()
         self._stop.set()
 
+    def move(self, run: RunFolder, mover: Mover) -> None:
+        """End the worker, if one is at work, let `mover` take the run elsewhere, and go on with it there.
+
+        `stop` and `leave` call it off as long as the run is where it was.
+        """
+        if self.alive and not self._known().state.ended:
+            self._stop.clear()
+            self._mover = mover
+        else:
+            self._begin(self._replayed(run), lambda: self._move_on(run, mover))
+
     def leave(self) -> None:
         """Stop looking, and let the worker go on without a window."""
         self._leave.set()
@@ -84,21 +105,38 @@ class LearningJob:
             return
         self._attempts += 1
         history.attempt = self._attempts
-        self._history, self._run, self._process = history, None, None
+        self._history, self._run, self._process, self._mover = history, None, None, None
         for flag in (self._stop, self._kill, self._leave):
             flag.clear()
         self._post(history.status())
 
         def body() -> None:
-            try:
-                work()
-            except Exception as error:
-                history.fail(sentence_of(error), last_words(history.run))
-            finally:
-                self._post(history.status())
+            self._guarded(work)
+            mover, over = self._mover, self._known().state is JobState.DONE
+            if mover and not (over or self._stop.is_set() or self._leave.is_set()):
+                self._guarded(lambda: self._move_on(RunFolder(history.run), mover))
+            self._post(self._known().status())
 
         self._thread = threading.Thread(target=body, name="emdiff learning", daemon=True)
         self._thread.start()
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception as error:
+            history = self._known()
+            history.fail(sentence_of(error), last_words(history.run))
+
+    def _move_on(self, run: RunFolder, mover: Mover) -> None:
+        self._mover = None
+        self._known().begin_again()
+        self._post(self._known().status())
+        moved = mover(run, lambda: not (self._stop.is_set() or self._leave.is_set()))
+        if moved is not None:
+            history = self._replayed(moved)
+            history.attempt, history.notice = self._attempts, ""
+            self._history = history
+        self._learn(lambda: moved or run)
 
     def _replayed(self, run: RunFolder) -> History:
         history = History(run.path)
@@ -124,19 +162,20 @@ class LearningJob:
         history, process = self._known(), self._process
         assert process is not None
         asked = False
+        unwanted_at: float | None = None
         ended_at: float | None = None
         while not self._leave.is_set():
             gone = process.poll() is not None  # asked before reading, so that no last event is missed
             self._read(follower)
             if gone:
                 break
-            if self._stop.is_set() and not asked and self._run:
-                self._run.ask("stop")
-                asked = True
-                history.move(JobState.STOPPING)
-                self._post(history.status())
-            ended_at = (ended_at or time.monotonic()) if history.state.ended else None
-            if self._kill.is_set() or (ended_at and time.monotonic() - ended_at > LEAVE_S):
+            now = time.monotonic()
+            if self._unwanted:
+                unwanted_at = unwanted_at or now
+                asked = asked or self._ask_to_stop()
+            ended_at = (ended_at or now) if history.state.ended else None
+            deaf = self._mover and unwanted_at and now - unwanted_at > END_S
+            if self._kill.is_set() or deaf or (ended_at and now - ended_at > LEAVE_S):
                 process.kill()
             time.sleep(LOOK_EVERY_S)
         if not self._leave.is_set() and not history.state.ended:
@@ -156,7 +195,7 @@ class LearningJob:
 
     def _watch(self, run: RunFolder) -> None:
         history, follower = self._known(), run.follower()
-        self._run = run
+        self._run, asked = run, False
         heard = _changed_at(run)
         while not self._leave.is_set():
             if self._read(follower):
@@ -168,11 +207,25 @@ class LearningJob:
                     f"Nobody is working on this run. {history.saved_words()} Press Resume to go on from there."
                 )
                 return
-            if self._stop.is_set() and history.state is not JobState.STOPPING:
-                run.ask("stop")
-                history.move(JobState.STOPPING)
-                self._post(history.status())
+            asked = asked or (self._unwanted and self._ask_to_stop())
             time.sleep(LOOK_EVERY_S)
+
+    @property
+    def _unwanted(self) -> bool:
+        return self._stop.is_set() or self._mover is not None
+
+    def _ask_to_stop(self) -> bool:
+        """Whether it could be asked: a disk that is full may refuse even that, and then it is tried again."""
+        history = self._known()
+        if history.state is not JobState.STOPPING:
+            history.move(JobState.STOPPING)
+            self._post(history.status())
+        try:
+            if self._run:
+                self._run.ask("stop")
+        except OSError:
+            return False
+        return True
 
     def _read(self, follower: EventFollower) -> bool:
         history = self._known()

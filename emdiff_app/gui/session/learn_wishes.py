@@ -12,7 +12,7 @@ from emdiff_app.gui.devices import Devices, find_devices
 from emdiff_app.gui.host import IMAGE_KINDS, Offer
 from emdiff_app.gui.jobs import JobState
 from emdiff_app.gui.start_from import StartFrom
-from emdiff_app.gui.unfinished import LATER, Unfinished, find_unfinished
+from emdiff_app.gui.unfinished import Unfinished, find_unfinished, unmark
 from emdiff_app.learning import RunFolder
 from emdiff_app.system import INSTALL_TORCH
 
@@ -59,7 +59,7 @@ class LearnWishes(ModelWishes):
 
     def resume_run(self, path: Path) -> None:
         self.message = None
-        (path / "control" / LATER).unlink(missing_ok=True)
+        unmark(path)
         self._with_run(path, self.learning_job.resume)
 
     def resume_with(self, changes: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from emdiff_app.gui.host import Message
 
 from .image_wishes import ImageWishes
 from .learn_wishes import LearnWishes
+from .move_wishes import MoveWishes
 from .news import News
 from .restore_wishes import RestoreWishes
 from .share_wishes import ShareWishes
@@ -13,7 +14,7 @@ from .share_wishes import ShareWishes
 __all__ = ["Session"]
 
 
-class Session(ImageWishes, LearnWishes, RestoreWishes, ShareWishes, News):
+class Session(ImageWishes, LearnWishes, MoveWishes, RestoreWishes, ShareWishes, News):
     """Panels show it, change it and listen to it; they never talk to each other. Every verb returns at once."""
 
     def __post_init__(self) -> None:
