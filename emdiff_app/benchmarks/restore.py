@@ -3,7 +3,7 @@
 A plane of 2048 x 2048 and a stack of 60 planes of 512 x 512, every row in a process of its own; then the first two
 percent of an OME-Zarr of 20 GB, streamed with 1.2 GB for images and tiles. `emdiff bench restore quick` takes small
 images and no rivals that have to be installed; CAREamics gets an environment of its own. The words `plane`, `stack` and
-`stream` choose parts of it.
+`stream` choose parts of it. Rows are kept, so that it may be interrupted; `again` measures all of them anew.
 """
 
 import json
@@ -19,6 +19,7 @@ import numpy as np
 
 from emdiff_app.errors import EMDiffError
 
+from ._kept import digest, kept_or_again, program
 from ._noise2void import _environment as noise2void_environment
 from ._report import Report
 from ._restore_probe import Task, images
@@ -66,17 +67,19 @@ def run(report: Report) -> None:
     )
     for name, shape in shapes.items():
         if name in wanted:
-            _compare(report, shape, ways, "tiny" if quick else SIZE)
+            _compare(
+                report, shape, ways, "tiny" if quick else SIZE, again=quick or "again" in report.arguments
+            )
     if "stream" in wanted:
         _stream(report, 200 if quick else round(20 * GB / (2048 * 2048 * 2)), 3 if quick else None)
 
 
-def _compare(report: Report, shape: tuple[int, ...], ways: list[str], size: str) -> None:
+def _compare(report: Report, shape: tuple[int, ...], ways: list[str], size: str, *, again: bool) -> None:
     found: dict[str, dict[str, Any]] = {}
     for way in ways:
         task = Task(way, shape, size)
         try:
-            found[way] = _careamics(task, found) if way == "careamics" else _measured(task)
+            found[way] = _row(task, found, again=again)
         except (EMDiffError, RuntimeError) as error:
             report.text(f"{WAYS[way]} could not be measured: {error}")
     report.text(f"## {' x '.join(str(n) for n in shape if n > 1)}")
@@ -99,6 +102,20 @@ def _compare(report: Report, shape: tuple[int, ...], ways: list[str], size: str)
             f"One clean estimate beside CAREamics' tiled prediction ({weights[0]:.0f} and {weights[1]:.0f} weights): "
             f"{ratio:.2f} times as fast; target at least 1: {'met' if ratio >= 1 else 'NOT met'}."
         )
+
+
+def _row(task: Task, before: dict[str, dict[str, Any]], *, again: bool) -> dict[str, Any]:
+    """Measured now, or by the same program before."""
+    import torch
+
+    def compute() -> dict[str, Any]:
+        return _careamics(task, before) if task.way == "careamics" else _measured(task)
+
+    source = program("images", "physics", "diffusion", "posterior", "restoring", "baselines")
+    content = digest(asdict(task), torch.get_num_threads(), source)
+    row = kept_or_again("restore", content, compute, wanted=True, again=again)
+    assert row is not None
+    return row
 
 
 def _measured(task: Task) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from emdiff_app.benchmarks import restore
+from emdiff_app.benchmarks import _kept, restore
 from emdiff_app.benchmarks._report import Report
 from emdiff_app.benchmarks._restore_probe import Task, images, measured
 
@@ -17,6 +17,25 @@ def test_every_way_restores(way):
 def test_the_images_are_noise_on_structures():
     noisy = images(Task("", (2, 64, 64), "tiny"))
     assert 0.15 < (noisy[0] - noisy[1]).std() / 2**0.5 < 0.25
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch, tmp_path):
+    monkeypatch.setattr(_kept, "bench_folder", lambda: tmp_path / "cache")
+
+
+def test_rows_are_kept_and_measured_again_when_that_is_asked_for(monkeypatch, tmp_path):
+    asked = []
+
+    def measured(task):
+        asked.append(task.way)
+        return {"seconds": 2.0, "peak": 1.5e9, "weights": 5}
+
+    monkeypatch.setattr(restore, "_measured", measured)
+    monkeypatch.setattr(restore, "_careamics", lambda task, found: measured(task))
+    for words in (["stack"], ["stack"], ["stack", "again"]):
+        restore.run(Report("restore", tmp_path, words))
+    assert len(asked) == 2 * len(restore.WAYS)
 
 
 def test_slow_ways_are_measured_on_a_part_of_a_stack(monkeypatch):
