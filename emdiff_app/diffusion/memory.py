@@ -1,4 +1,4 @@
-"""How many crops fit into memory at once, and how to tell that they did not."""
+"""How many crops fit into memory at once, how to tell that they did not, and how what was freed is used again."""
 
 import ctypes
 import os
@@ -16,7 +16,6 @@ __all__ = [
     "bytes_saved",
     "fitting",
     "free_bytes",
-    "give_back",
     "is_out_of_memory",
     "reused",
 ]
@@ -74,10 +73,10 @@ def reused() -> Iterator[None]:
             _reusing -= 1
             if not _reusing:
                 _allow(_USUALLY_KEPT, 2 * _USUALLY_KEPT)
-                give_back()
+                _give_back()
 
 
-def give_back() -> None:
+def _give_back() -> None:
     """Return to the system what was freed and is kept, scattered between what is still in use: from plane to plane of a
     large stack a process would grow to several times what it needs.
     """

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from emdiff_app.physics import Imaging
 from emdiff_app.physics.imaging import DARKEST
-from emdiff_app.physics.inverting.conjugate_gradients import FEW, conjugate_gradients
+from emdiff_app.physics.inverting.conjugate_gradients import System, conjugate_gradients
 from emdiff_app.physics.operators.base import LinearOperator
 
 from .covariance import Covariance
@@ -68,7 +68,7 @@ def _beyond(imaging: Imaging, y: Tensor, around: Tensor) -> Tensor:
     return torch.where(imaging.seen(y), y - imaging.apply(around), 0.0)
 
 
-class _System:
+class _System(System):
     """`K = 1 + W A C A^T W`, `W = Sigma^-1/2`: as in the solver, with any C in the place of diag(r).
 
     Where C is nearly stationary, as `follow` is told, so is A C A^T but for borders and missing pixels, and
@@ -76,31 +76,25 @@ class _System:
     """
 
     def __init__(self, imaging: Imaging, y: Tensor, v: Tensor, covary: Callable[[Tensor], Tensor]) -> None:
+        seen = imaging.seen(y)
+        super().__init__(seen, v.dtype)
         self.imaging, self.covary, self.variance = imaging, covary, v
-        self.seen = imaging.seen(y)
-        self.weight = torch.where(self.seen, v.rsqrt(), 0.0)
-        self.damping: Tensor | None = None
+        self.weight = torch.where(seen, v.rsqrt(), 0.0)
 
     def follow(self, covariance: Covariance) -> None:
         """Precondition by the stationary part of C, for images with few missing pixels."""
-        images = tuple(range(1, self.seen.ndim))
-        self.few = 1 - self.seen.to(self.variance).mean(images, keepdim=True) <= FEW
-        self.all_few = bool(self.few.all())
-        power = _power(self.imaging.operator, covariance.size) if bool(self.few.any()) else None
+        power = _power(self.imaging.operator, covariance.size) if self.any_few else None
         if power is not None:
             self.near = covariance
-            mean = self.variance.mean(images, keepdim=True)
+            mean = self.variance.mean(tuple(range(1, self.variance.ndim)), keepdim=True)
             self.damping = mean / (mean + covariance.evenly * power)
 
     def __call__(self, u: Tensor) -> Tensor:
         covaried = self.covary(self.imaging.adjoint(self.weight * u))
         return torch.addcmul(u, self.weight, self.imaging.apply(covaried))
 
-    def precondition(self, residual: Tensor) -> Tensor:
-        if self.damping is None:
-            return residual
-        z = self.near.filtered(residual, self.damping)
-        return z if self.all_few else torch.where(self.few, z, residual)
+    def damped(self, residual: Tensor, damping: Tensor) -> Tensor:
+        return self.near.filtered(residual, damping)
 
 
 def _power(operator: LinearOperator, grid: tuple[int, ...]) -> Tensor | float | None:

@@ -236,13 +236,20 @@ def test_a_run_that_another_worker_has_is_not_moved(session, full, until, roomy,
     assert moving.move_run(RunFolder.open(old), roomy, lambda: True).path == roomy / old.name
 
 
-def test_stop_during_the_copying_leaves_the_run_where_it_was(session, full, choose, until, roomy, held_up):
+@pytest.fixture
+def copying(session, full, choose, until, roomy, held_up):
+    """In the middle of the copying: where the run was, its files, and what lets the copying go on."""
     begun, go = held_up
     old = full()
     before = files(old)
     choose(roomy)
     until(begun.is_set)
     until(lambda: session.learning.state is S.PREPARING)
+    return old, before, go
+
+
+def test_stop_during_the_copying_leaves_the_run_where_it_was(session, until, roomy, copying):
+    old, before, go = copying
     session.stop_learning()
     go.set()
     until(lambda: session.learning.state is S.STOPPED)
@@ -255,13 +262,8 @@ def test_stop_during_the_copying_leaves_the_run_where_it_was(session, full, choo
 
 
 @pytest.mark.parametrize("choice", [Leaving.STOP, Leaving.KEEP_LEARNING])
-def test_closing_during_the_copying_keeps_the_run(session, full, choose, until, roomy, held_up, choice):
-    begun, go = held_up
-    old = full()
-    before = files(old)
-    choose(roomy)
-    until(begun.is_set)
-    until(lambda: session.learning.state is S.PREPARING)
+def test_closing_during_the_copying_keeps_the_run(session, until, roomy, copying, choice):
+    old, before, go = copying
     if choice is Leaving.STOP:
         threading.Timer(0.3, go.set).start()
     assert part_from(session, lambda parent: choice, None) is choice

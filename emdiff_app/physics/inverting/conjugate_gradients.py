@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ from torch import Tensor
 from emdiff_app.physics.operators.base import LinearOperator
 from emdiff_app.physics.operators.fourier import convolve
 
-__all__ = ["FEW", "Normal", "System", "conjugate_gradients"]
+__all__ = ["Normal", "System", "conjugate_gradients"]
 
 FEW = 0.1
 """With a larger share of pixels missing, the preconditioner costs more steps than it saves."""
@@ -21,17 +21,33 @@ rather than 1.
 """
 
 
-class System(Protocol):
-    """`K = W S W` with `W = Sigma^-1/2`, its `weight`, and an approximate inverse."""
+class System(ABC):
+    """`K = W S W` with `W = Sigma^-1/2`, its `weight`, and an inverse that is nearly right where `few` pixels are missing."""
 
     weight: Tensor
 
+    def __init__(self, seen: Tensor, dtype: torch.dtype) -> None:
+        missing = 1 - seen.to(dtype).mean(tuple(range(1, seen.ndim)), keepdim=True)
+        self.few = missing <= FEW
+        self.all_few, self.any_few = bool(self.few.all()), bool(self.few.any())
+        self.damping: Tensor | None = None
+
+    @abstractmethod
     def __call__(self, u: Tensor) -> Tensor: ...
 
-    def precondition(self, residual: Tensor) -> Tensor: ...
+    @abstractmethod
+    def damped(self, residual: Tensor, damping: Tensor) -> Tensor:
+        """`M^-1 residual`, where `damping` is that of its frequencies."""
+
+    def precondition(self, residual: Tensor) -> Tensor:
+        """`M^-1 residual`; the residual itself for images with many missing pixels, and where there is no M."""
+        if self.damping is None:
+            return residual
+        z = self.damped(residual, self.damping)
+        return z if self.all_few else torch.where(self.few, z, residual)
 
 
-class Normal:
+class Normal(System):
     """`K = 1 + W A R A^T W` with `W = Sigma^-1/2` (0 at unobserved pixels) and `R = diag(r)`.
 
     Scaled by W on both sides, it has no eigenvalue below 1. The preconditioner is
@@ -45,17 +61,15 @@ class Normal:
     """
 
     def __init__(self, operator: LinearOperator, r: Tensor, variance: Tensor, seen: Tensor) -> None:
+        super().__init__(seen, r.dtype)
         self.operator, self.r = operator, r
         self.weight = torch.where(seen, variance.rsqrt(), 0.0)
         self.scalar = r.shape[2:].numel() == 1
         self.strength = self.weight * r if self.scalar else self.weight
-        images = tuple(range(1, seen.ndim))
-        self.few = 1 - seen.to(r.dtype).mean(images, keepdim=True) <= FEW
-        self.all_few = bool(self.few.all())
-        self.damping: Tensor | None = None
         self.grid = operator.roomy
-        spectrum = operator.spectrum_on(self.grid) if bool(self.few.any()) else None
+        spectrum = operator.spectrum_on(self.grid) if self.any_few else None
         if spectrum is not None:
+            images = tuple(range(1, seen.ndim))
             mean, prior = variance.mean(images, keepdim=True), r.mean(images, keepdim=True)
             strong = prior > DATA * mean
             self.spread = torch.where(strong, torch.where(seen, variance, 0.0), mean).sqrt()
@@ -67,13 +81,9 @@ class Normal:
             return torch.addcmul(u, self.strength, self.operator.outer(weighted))
         return torch.addcmul(u, self.weight, self.operator.apply(self.r * self.operator.adjoint(weighted)))
 
-    def precondition(self, residual: Tensor) -> Tensor:
-        """`M^-1 residual`; the residual itself for images with many missing pixels."""
-        if self.damping is None:
-            return residual
+    def damped(self, residual: Tensor, damping: Tensor) -> Tensor:
         field = self.operator.field
-        z = self.spread * convolve(self.spread * residual, self.damping, self.grid, (0,) * len(field), field)
-        return z if self.all_few else torch.where(self.few, z, residual)
+        return self.spread * convolve(self.spread * residual, damping, self.grid, (0,) * len(field), field)
 
 
 def conjugate_gradients(normal: System, e: Tensor, *, tol: float, max_iter: int) -> Tensor:
