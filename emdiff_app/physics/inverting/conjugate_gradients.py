@@ -22,7 +22,7 @@ rather than 1.
 
 
 class System(ABC):
-    """`K = W S W` with `W = Sigma^-1/2`, its `weight`, and an inverse that is nearly right where `few` pixels are missing."""
+    """`K = W S W` with `W = Sigma^-1/2`, its `weight`; an inverse that is nearly right for `few` missing pixels."""
 
     weight: Tensor
 
