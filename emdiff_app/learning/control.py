@@ -6,7 +6,7 @@ from typing import Protocol
 
 from .run_folder import RunFolder
 
-__all__ = ["Control", "FolderControl", "NoControl", "StopRequested"]
+__all__ = ["Control", "FolderControl", "NoControl", "StopRequested", "TimeIsUp"]
 
 LONGEST_STEP_S = 300.0
 """A longer time between two steps was not work: the computer slept, or its clock was set."""
@@ -16,14 +16,21 @@ class StopRequested(Exception):  # noqa: N818 - it is a wish, not an error
     """Raised out of the deepest loop when the user wants to stop."""
 
 
+class TimeIsUp(StopRequested):
+    """Raised in the same way when the time that the user gave is over."""
+
+
 class Control(Protocol):
     @property
     def left_s(self) -> float | None:
         """The seconds of work that are left; None where there is no limit."""
         ...
 
-    def check(self) -> None:
-        """Return to go on, wait while paused, raise `StopRequested` to stop."""
+    def check(self, *, to_the_end: bool = False) -> None:
+        """Return to go on, wait while paused, raise `StopRequested` to stop.
+
+        What will soon be done, and would be lost otherwise, is brought `to_the_end` though the time is up.
+        """
 
 
 class NoControl:
@@ -31,7 +38,7 @@ class NoControl:
 
     left_s: float | None = None
 
-    def check(self) -> None:
+    def check(self, *, to_the_end: bool = False) -> None:
         return None
 
 
@@ -56,12 +63,14 @@ class FolderControl:
     def left_s(self) -> float | None:
         return None if self.time_limit_s is None else max(self.time_limit_s - self.worked_s, 0.0)
 
-    def check(self) -> None:
+    def check(self, *, to_the_end: bool = False) -> None:
         now = self.clock()
         self.worked_s += min(max(now - self._last, 0.0), LONGEST_STEP_S)
         self._last = now
-        if self.run.asked("stop") or (self.time_limit_s is not None and self.worked_s > self.time_limit_s):
+        if self.run.asked("stop"):
             raise StopRequested
+        if self.left_s == 0 and not to_the_end:
+            raise TimeIsUp
         if not self.run.asked("pause"):
             return
         self.on_pause(True)

@@ -29,7 +29,7 @@ def train(work: Work, state: State, trainer: Trainer, lessons: Teaching, begins_
     mine = work.team.mine(recipe.batch)
     pace = Pace.of(work, state, begins_with)
     while (step := state.step) < (steps := pace.steps):
-        work.control.check()
+        work.control.check(to_the_end=True)  # the pace sees to the time
         pace.look(step)
         key = (recipe.seed, state.round, step, state.halvings)
         which, trainer.generator = seeded(*key, WHICH), seeded(*key, NOISE)

@@ -54,6 +54,9 @@ class Pace:
 
     def look(self, step: int) -> None:
         """Before step number `step` of this round."""
+        if self.work.control.left_s == 0 and self.work.team.size == 1:  # whatever was measured
+            self.steps = min(self.steps, step + 1)
+            return
         if self._began is None:
             if step:  # the very first one sets everything up
                 self._began = step, time.monotonic()

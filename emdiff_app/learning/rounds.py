@@ -20,6 +20,7 @@ from emdiff_app.physics import Imaging
 from emdiff_app.posterior.steps import OwnNoise
 
 from .anchoring import Anchor
+from .control import TimeIsUp
 from .denoised import Denoiser, RecordedCrops, keep_denoiser
 from .e_step import Data, Draw, Drawn, blurs, draw_all, drawn, restoring
 from .judging import Judgement, Sampling, is_as_good, judge
@@ -77,19 +78,27 @@ class Rounds:
         return start_of(self.work)
 
     def go_on(self) -> None:
-        """From where the state says to the end of the last round."""
+        """From where the state says to the end of the last round, or of the time."""
         while not self.finished:
-            match self.state.stage:
-                case "e-step" if self._denoises_first:
-                    self.state.stage = "denoise"
-                case "denoise":
-                    self._denoise()
-                case "e-step":
-                    self._e_step()
-                case "m-step":
-                    self._m_step()
-                case _:
-                    self._judge()
+            try:
+                self._next_stage()
+            except TimeIsUp:
+                if not self.state.scores or self.work.team.size > 1:
+                    raise
+                self._end_with_the_time()
+
+    def _next_stage(self) -> None:
+        match self.state.stage:
+            case "e-step" if self._denoises_first:
+                self.state.stage = "denoise"
+            case "denoise":
+                self._denoise()
+            case "e-step":
+                self._e_step()
+            case "m-step":
+                self._m_step()
+            case _:
+                self._judge()
 
     def snapshot(self) -> dict[str, Any] | None:
         """Everything to go on from; None before there is something worth keeping."""
@@ -259,6 +268,15 @@ class Rounds:
             return recipe.last_round + 1
         return state.round + 1
 
+    def _end_with_the_time(self) -> None:
+        state = self.state
+        self.work.notice(
+            f"The time that was given was over before round {state.round} was done; the prior of round "
+            f"{state.notes['best_round']} is kept. Allow more for a better one."
+        )
+        state.round, state.stage, state.step = self.work.recipe.last_round + 1, "e-step", 0
+        self.work.keep(True)
+
     def _sample(self, imaging: Imaging, y: Tensor, generator: torch.Generator) -> Tensor:
         """One sample of each held-out crop, as the next E-step will draw them."""
         if self.state.round == 0 and self.begins_with == "hidden-pixels":
@@ -270,9 +288,9 @@ class Rounds:
         )
 
     def _may_stop(self) -> None:
-        """Judging is left off like anything else; only the start is judged to its end, so that there is a prior."""
+        """The user may leave judging off; only the start is judged to its end, so that there is a prior."""
         if self.state.round:
-            self.work.control.check()
+            self.work.control.check(to_the_end=True)
 
     @property
     def _one_pass(self) -> Sampling | None:

@@ -1,11 +1,12 @@
 """The time that is left, and the time limit, on computers that sleep and whose clocks are set."""
 
 import pytest
-from tiny_runs import make_run
+from tiny_runs import make_run, told
 
 from emdiff_app.learning import Recipe, learn
 from emdiff_app.learning.control import FolderControl, StopRequested
 from emdiff_app.learning.planning import clock_for, steps_done
+from emdiff_app.learning.rounds import Rounds
 from emdiff_app.learning.timing import Clock
 from emdiff_app.learning.work import State
 
@@ -107,3 +108,43 @@ def test_a_time_limit_bounds_the_time_that_is_left(tmp_path):
     assert learn(run, look)
     assert all(0 <= low <= high <= 30 for low, high in left)
     assert left
+
+
+@pytest.mark.parametrize(
+    ("stage", "judged"), [("e-step", [0, 1]), ("m-step", [0, 1, 2]), ("score", [0, 1, 2])]
+)
+def test_a_run_whose_time_is_over_ends_well_wherever_it_is(tmp_path, monkeypatch, stage, judged):
+    """Draws are left off; training and judging are brought to an end, so that they were not for nothing."""
+    run = make_run(tmp_path, rounds=5, time_limit_min=60.0)
+    method = {"e-step": "_e_step", "m-step": "_m_step", "score": "_judge"}[stage]
+    do = getattr(Rounds, method)
+
+    def late(self):
+        if self.state.round == 2:
+            self.work.control.worked_s = 3601.0
+        return do(self)
+
+    monkeypatch.setattr(Rounds, method, late)
+    assert learn(run)
+    assert told(run)[-1].kind == "finished"
+    assert [e.round for e in told(run, "scored")] == judged
+    assert "time that was given" in told(run, "notice")[-1].text
+    assert run.prior.exists()
+
+
+def test_training_ends_with_the_time_whatever_its_pace_was(tmp_path, monkeypatch):
+    run = make_run(tmp_path, rounds=5, steps=300, time_limit_min=60.0)
+    check = FolderControl.check
+
+    def late(self, **how):
+        last = told(run, "progress")[-1:]
+        if last and (last[0].round, last[0].phase) == (2, "m-step"):
+            self.worked_s = 3601.0
+        return check(self, **how)
+
+    monkeypatch.setattr(FolderControl, "check", late)
+    assert learn(run)
+    steps = {e.round: e.step for e in told(run, "progress") if e.phase == "m-step"}
+    assert steps[2] < 300
+    assert max(steps) == 2
+    assert told(run)[-1].kind == "finished"

@@ -42,11 +42,11 @@ def test_no_second_step_of_the_sampler_is_begun_after_stop(tmp_path, monkeypatch
             levels.append(float(torch.as_tensor(sigma).flatten()[0]))
         return denoise(self, x_t, sigma, *rest)
 
-    def check(self):
+    def check(self, **how):
         if len(levels) > 1:
             run.ask("stop")
             levels.append("asked")
-        return heard(self)
+        return heard(self, **how)
 
     heard = FolderControl.check
     monkeypatch.setattr(Rounds, sample, begun)
