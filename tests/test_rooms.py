@@ -21,12 +21,12 @@ BELOW = {
     "posterior": {"images", "physics", "diffusion"},
     "learning": {"images", "physics", "diffusion", "priors", "posterior"},
     "restoring": {"images", "physics", "diffusion", "priors", "posterior"},
-    "gui": {"images", "physics", "diffusion", "priors", "posterior", "learning", "restoring"},
-    "app": {"images", "physics", "diffusion", "priors", "posterior", "learning", "restoring", "gui"},
 }
-BELOW["napari_plugin"] = BELOW["app"]
-BELOW["baselines"] = BELOW["restoring"] | {"learning"}  # two published learners are recipes of ours
-BELOW["benchmarks"] = BELOW["gui"] | {"baselines"}
+# Two published learners are recipes of ours, and the results of other methods are stacks like ours.
+BELOW["baselines"] = BELOW["restoring"] | {"learning", "restoring"}
+BELOW["gui"] = BELOW["baselines"] | {"baselines"}
+BELOW["app"] = BELOW["napari_plugin"] = BELOW["gui"] | {"gui"}
+BELOW["benchmarks"] = BELOW["gui"]
 BELOW["cli"] = set(BELOW)
 EVERYWHERE = {"__init__", "errors", "resources", "system"}  # the top of the package
 QT = {"qtpy", "napari", "PySide6", "PyQt6", "PyQt5", "superqt", "pyqtgraph"}

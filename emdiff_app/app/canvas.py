@@ -30,6 +30,18 @@ class Canvas:
         """
         Image(np.zeros((4, 4)), scale=(1.0, 1.0), units=("um", "um"))
 
+    @property
+    def side_by_side(self) -> bool:
+        """Whether every layer has a place of its own."""
+        return bool(self._grid.enabled)
+
+    def show_side_by_side(self, on: bool) -> None:
+        self._grid.enabled = on
+
+    @property
+    def _grid(self) -> Any:
+        return self.model.canvas.grid
+
     def close(self) -> None:
         """Let go of the layers and the graphics context."""
         self.model.layers.clear()

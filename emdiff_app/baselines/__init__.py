@@ -17,6 +17,7 @@ from . import (
 from .recorded import Recorded
 from .registry import Method, Parameter, method, method_names
 from .restoring import Best, best_of, best_on_truth, prepared, restore_images, restore_with
+from .stacks import restored_stack, save_restored
 from .wiener import gaussian_mean, spectrum_prior
 
 __all__ = [
@@ -37,7 +38,9 @@ __all__ = [
     "prepared",
     "restore_images",
     "restore_with",
+    "restored_stack",
     "richardson_lucy",
+    "save_restored",
     "spectrum_prior",
     "total_variation",
     "wavelet",

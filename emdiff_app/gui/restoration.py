@@ -1,9 +1,9 @@
 """What Restore does in its thread, and which images come of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -20,9 +20,12 @@ from .host import ImageRef, Result
 from .jobs import CHECKING, Talk
 from .model_form import ModelForm
 
-__all__ = ["BatchTask", "Mode", "RestoreTask", "Restored", "Wanted"]
+if TYPE_CHECKING:
+    from emdiff_app.restoring import Outcome
 
-Mode = Literal["clean", "average", "samples"]
+__all__ = ["BatchTask", "Mode", "RestoreTask", "Restored", "Wanted", "batch_words", "make_folder"]
+
+Mode = Literal["clean", "average", "samples", "other"]
 KINDS = {"mean": "restored", "spread": "uncertainty"}
 AVERAGED = 8
 
@@ -34,11 +37,13 @@ class Wanted:
     mode: Mode = "clean"
     count: int = 4  # of samples that are kept apart
     spread: bool = True
+    method: str = "richardson-lucy"  # where a method without a prior is wanted
+    settings: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # of such methods, by name
 
     @property
     def samples(self) -> int | None:
         """How many to draw; None for the clean estimate in the quickest right way."""
-        return {"clean": None, "average": AVERAGED, "samples": self.count}[self.mode]
+        return {"average": AVERAGED, "samples": self.count}.get(self.mode)
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -55,6 +60,8 @@ class Restored:
     reasons: tuple[str, ...] = ()
     rejected: bool = False
     """The answer is that the result should not be used."""
+    judged: bool = True
+    """Whether there is a verdict at all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,12 +161,7 @@ class BatchTask:
         )
 
         sources = find_sources([self.folder])
-        try:
-            self.out.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise EMDiffError(
-                f"The folder {self.out} cannot be made ({error.strerror}); nothing was restored. Choose another."
-            ) from None
+        make_folder(self.out)
         prior = known_prior(self.prior, self.device)
         model = self.form.imaging_model() if self.form.noise else None
         settings = Settings(words=self.wanted.words, samples=self.wanted.samples)
@@ -185,12 +187,27 @@ class BatchTask:
             first = made.examined.assessment.verdict.headline if made.examined else why_not
             return Outcome(source, "restored", " ".join((first, *made.sentences)), made)
 
-        outcomes = list(restore_each(sources, one))
-        failed = [o for o in outcomes if o.state == "failed"]
-        words = f"{len(outcomes) - len(failed)} of {len(outcomes)} images are restored in {self.out}."
-        if failed:
-            words += f" {len(failed)} could not be: {failed[0].source.path.name}: {failed[0].sentence}"
-        return Restored(words, tuple(f"{o.source.path.name}: {o.sentence}" for o in outcomes if o.sentence))
+        return batch_words(list(restore_each(sources, one)), self.out)
+
+
+def make_folder(out: Path) -> None:
+    """For the results of many images."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EMDiffError(
+            f"The folder {out} cannot be made ({error.strerror}); nothing was restored. Choose another."
+        ) from None
+
+
+def batch_words(outcomes: Sequence["Outcome"], out: Path, judged: bool = True) -> Restored:
+    """What became of many images."""
+    failed = [o for o in outcomes if o.state == "failed"]
+    words = f"{len(outcomes) - len(failed)} of {len(outcomes)} images are restored in {out}."
+    if failed:
+        words += f" {len(failed)} could not be: {failed[0].source.path.name}: {failed[0].sentence}"
+    said = tuple(f"{o.source.path.name}: {o.sentence}" for o in outcomes if o.sentence)
+    return Restored(words, said, judged=judged)
 
 
 def _opened(path: Path) -> Stack:

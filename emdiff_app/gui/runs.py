@@ -21,6 +21,7 @@ from emdiff_app.learning import PRESETS, Preset, Recipe, RunFolder
 from emdiff_app.physics import ImagingModel
 
 from .host import ImageRef
+from .other_methods import settings_words
 from .restoration import Wanted
 from .start_from import StartFrom
 
@@ -32,6 +33,7 @@ __all__ = [
     "learn_line",
     "make_run",
     "new_folder",
+    "other_line",
     "restore_line",
 ]
 
@@ -142,6 +144,24 @@ def restore_line(image: ImageRef, prior: Path, model: Path, wanted: Wanted) -> s
     words = ["restore", *_files([image]), "--prior", str(prior), "--model", str(model), "--out", "restored"]
     samples = [] if wanted.samples is None else ["--samples", str(wanted.samples)]
     return _line([*words, *samples, "--write", ",".join(wanted.words)])
+
+
+def other_line(image: ImageRef, model: Path, wanted: Wanted) -> str:
+    """The same for a method without a prior."""
+    settings = settings_words(wanted.method, wanted.settings.get(wanted.method, {}))
+    words = [
+        "restore",
+        *_files([image]),
+        "--method",
+        wanted.method,
+        "--model",
+        str(model),
+        "--out",
+        "restored",
+    ]
+    return _line(
+        [*words, *(word for name, value in settings.items() for word in ("--set", f"{name}={value}"))]
+    )
 
 
 def _files(images: Sequence[ImageRef]) -> list[str]:

@@ -4,7 +4,7 @@ import time
 
 from emdiff_app.learning.story import PHASES, duration
 
-from .jobs import CHECKING, JobState, LearningStatus, RestoringStatus
+from .jobs import CHECKING, LEARNING, JobState, LearningStatus, RestoringStatus
 
 __all__ = ["ago", "duration", "learning_fraction", "learning_line", "restoring_line"]
 
@@ -60,6 +60,8 @@ def restoring_line(status: RestoringStatus) -> str:
     """`Plane 3 of 12`, with the words of the state around it."""
     if status.state is JobState.RUNNING and status.counted == CHECKING:
         return "Checking some parts closely, to see whether to believe it..."
+    if status.state is JobState.RUNNING and status.counted == LEARNING and status.progress:
+        return f"Learning from the image first, {100 * status.progress.fraction:.0f} %"
     if status.state is JobState.RUNNING and status.progress:
         progress = status.progress
         line = (

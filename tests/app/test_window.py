@@ -182,3 +182,10 @@ def test_a_mistake_of_ours_is_said_in_the_window_with_the_traceback_in_the_detai
     assert "Traceback" not in window.steps.messages.words.text()
     assert "ZeroDivisionError" in window.steps.messages.words.text()
     assert "Traceback" in window.session.message.details
+
+
+def test_images_side_by_side(window, qtbot):
+    action(window, "Images side by side").trigger()
+    assert window.canvas.side_by_side
+    action(window, "Images side by side").trigger()
+    assert not window.canvas.side_by_side

@@ -105,6 +105,21 @@ class Newcomer:
         self.click(self.steps.restore.verdict.why)
         self.look("why", self.steps.restore.verdict)
 
+    def compare(self) -> None:
+        """With what the user would have done before."""
+        session, before = self.session, len(self.layers)
+        self.click(self.steps.restore.modes["other"])
+        self.look("without-a-prior", self.steps.restore)
+        self.click(self.steps.restore.start)
+        self.qtbot.waitUntil(lambda: session.restoring.state.busy, timeout=60000)
+        self.qtbot.waitUntil(lambda: session.restoring.state.ended, timeout=60000)
+        assert session.restoring.state is JobState.DONE, session.message
+        assert len(self.layers) == before + 1
+        assert self.layers[-1].name == f"{self.layers[0].name} Richardson-Lucy"
+        assert np.isfinite(self.layers[-1].data).all()
+        np.testing.assert_allclose(self.layers[-1].contrast_limits, self.layers[0].contrast_limits)
+        self.look("compared", self.steps.restore)
+
     def export(self, path) -> None:
         self.session.host.ask_new_file = lambda *_: path
         self.click(self.steps.share.give)

@@ -50,4 +50,5 @@ def test_from_a_file_to_a_restored_layer_and_a_prior_to_share(viewer, qtbot, tmp
     newcomer.say_what_went_wrong()
     newcomer.learn_and_watch()
     newcomer.restore()
+    newcomer.compare()
     newcomer.export(tmp_path / "for a colleague.emprior")

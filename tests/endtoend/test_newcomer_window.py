@@ -34,6 +34,7 @@ def test_from_the_example_to_a_restored_image_and_a_prior_to_share(window, qtbot
     newcomer.say_what_went_wrong()
     newcomer.learn_and_watch()
     newcomer.restore()
+    newcomer.compare()
     newcomer.export(tmp_path / "for a colleague.emprior")
     newcomer.import_again(tmp_path / "for a colleague.emprior")
     window.close()

@@ -3,12 +3,13 @@
 from .history import LearningStatus, Score
 from .learning_job import LearningJob
 from .mailbox import Mailbox
-from .restoring_job import CHECKING, RestoringJob, RestoringStatus, Talk
+from .restoring_job import CHECKING, LEARNING, RestoringJob, RestoringStatus, Talk
 from .states import LEARN_BUTTONS, NEXT, RESTORE_BUTTONS, Button, JobState
 from .task import Outcome, Tasks, sentence_of
 
 __all__ = [
     "CHECKING",
+    "LEARNING",
     "LEARN_BUTTONS",
     "NEXT",
     "RESTORE_BUTTONS",

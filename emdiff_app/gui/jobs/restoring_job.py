@@ -11,11 +11,13 @@ from .mailbox import Mailbox
 from .states import NEXT, JobState
 from .task import sentence_of
 
-__all__ = ["CHECKING", "Restore", "RestoringJob", "RestoringStatus", "Talk"]
+__all__ = ["CHECKING", "LEARNING", "Restore", "RestoringJob", "RestoringStatus", "Talk"]
 
 
 CHECKING = "check"
 """What is counted when all planes are there and it is found out whether to believe them."""
+LEARNING = "learn"
+"""And when a method learns from the image before the first plane."""
 
 
 @dataclass(frozen=True, eq=False)

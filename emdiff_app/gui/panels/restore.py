@@ -19,6 +19,7 @@ from emdiff_app.gui.restoration import Mode
 from emdiff_app.gui.session import Session
 from emdiff_app.gui.words import restoring_line
 
+from .other_method import OtherMethodChoice
 from .section import Section, button, line, named, text
 from .verdict import VerdictLine
 
@@ -28,6 +29,10 @@ MODES: dict[Mode, tuple[str, str]] = {
     "clean": ("One clean estimate", "The best single image, in the quickest right way."),
     "average": ("Average of 8", "Eight possible images are drawn and averaged; slower."),
     "samples": ("Samples", "Possible images, each a layer: what they agree on is certain."),
+    "other": (
+        "Without a prior",
+        "A classical method, to put beside it; there is no uncertainty and no verdict.",
+    ),
 }
 
 
@@ -49,12 +54,15 @@ class RestorePanel(Section):
         self.progress.setMaximumHeight(8)
         self.status = text(name="State of restoring")
         self.verdict = VerdictLine(session)
+        self.other = OtherMethodChoice(session)
         image = line(QLabel("Image"), self.image, stretch=False)
         image.setStretch(1, 1)
         self.body.addLayout(image)
         self.body.addWidget(self.prior)
         self.body.addLayout(line(self.modes["clean"], self.modes["average"]))
         self.body.addLayout(line(self.modes["samples"], self.count, self.spread))
+        self.body.addLayout(line(self.modes["other"]))
+        self.body.addWidget(self.other)
         self.body.addLayout(line(self.start, self.stop, self.batch))
         for widget in (self.progress, self.status, self.verdict):
             self.body.addWidget(widget)
@@ -121,12 +129,14 @@ class RestorePanel(Section):
         for name, look in RESTORE_BUTTONS[status.state].items():
             getattr(self, name).setText(look.text)
             getattr(self, name).setEnabled(look.enabled)
-        self.batch.setEnabled(self.start.isEnabled() and bool(session.prior))
-        self.start.setEnabled(self.start.isEnabled() and bool(session.prior and session.to_restore))
+        self.spread.setEnabled(session.wanted.mode != "other")
+        self.batch.setEnabled(self.start.isEnabled() and session.can_restore)
+        self.start.setEnabled(self.start.isEnabled() and session.can_restore and bool(session.to_restore))
+        self.prior.setVisible(session.wanted.mode != "other")
         self.prior.setText(
             f"Prior: {session.prior.parent.name}/{session.prior.name}"
             if session.prior
-            else "No prior yet: learn one above, or import one under Share."
+            else "No prior yet: learn one above, import one under Share, or restore without one."
         )
         self.status.setText(restoring_line(status))
         self.status.setVisible(bool(self.status.text()))

@@ -77,7 +77,7 @@ class News(State):
             self.host.renew_result(key, whole=True)
             if part.kind == "restored":
                 self.restored = {**self.restored, part.of: part.stack}
-        self.restored_words = done
+        self.restored_words = done if done.judged else None
         self.tell(done.verdict, "warning" if done.rejected else "info", offers=about_verdict(done.verdict))
 
     def _end_unfinished(self, status: RestoringStatus) -> None:

@@ -68,6 +68,8 @@ class ShareWishes(ModelWishes):
         """What the window would do now, for a terminal: restore if there is a prior, else learn."""
         image = self.image(self.to_restore)
         model = runs.keep_model(self.runs_folder, self.form_now().imaging_model())
+        if image and self.wanted.mode == "other":
+            return runs.other_line(image, model, self.wanted)
         if self.prior and image:
             return runs.restore_line(image, self.prior, model, self.wanted)
         choices = runs.Choices(self.preset, self.device, self.changes, self.start)

@@ -1,0 +1,115 @@
+"""What Restore does in its thread when a method without a prior is chosen."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emdiff_app.images import Stack, open_stack
+from emdiff_app.images.arrays import ArrayReader
+from emdiff_app.physics import ImagingModel
+from emdiff_app.restoring import Cancelled, RestoreProgress
+
+from .finer_pixels import first_recorded
+from .host import ImageRef, Result
+from .jobs import LEARNING, Talk
+from .model_form import ModelForm
+from .other_methods import METHODS
+from .restoration import Restored, batch_words, make_folder
+
+__all__ = ["OtherBatchTask", "OtherTask"]
+
+
+@dataclass(frozen=True, eq=False)
+class OtherTask:
+    """One image by the method `method`; fixed when the button is pressed."""
+
+    image: ImageRef
+    form: ModelForm
+    method: str
+    settings: Mapping[str, Any]
+
+    def __call__(self, talk: Talk) -> Restored:
+        model = _model(self.form, self.image.stack)
+        made = _restored(self.image.stack, model, self.method, self.settings, talk)
+        pixels = np.full(made.shape, np.nan, np.float32)
+        title = METHODS[self.method].title
+        shown = made.with_(reader=ArrayReader(pixels, made.axes), name=f"{self.image.name} {title}")
+        finer = made.shape != self.image.stack.shape
+        talk.parts((Result(shown, self.image.key, "compared", first_recorded(model) if finer else {}),))
+        indices = list(made.plane_indices())
+        for number, index in enumerate(indices):
+            _go_on(talk, number, len(indices))
+            pixels[index] = made.plane(index)
+        talk.progress(RestoreProgress(len(indices), len(indices), 0, 1))
+        return Restored(
+            f"{shown.name} is a new layer. It was made without a prior, so nothing says how sure it is; put it beside "
+            "the clean estimate.",
+            judged=False,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class OtherBatchTask:
+    """Every image of a folder into files of another; what cannot be restored does not stop the rest."""
+
+    folder: Path
+    out: Path
+    form: ModelForm
+    method: str
+    settings: Mapping[str, Any]
+
+    def __call__(self, talk: Talk) -> Restored:
+        from .torch_ahead import load_torch
+
+        load_torch()
+        from emdiff_app.baselines import save_restored
+        from emdiff_app.restoring import Outcome, Source, find_sources, restore_each
+
+        sources = find_sources([self.folder])
+        make_folder(self.out)
+
+        def one(source: Source) -> Outcome:
+            number = sources.index(source)
+            _go_on(talk, number, len(sources), "file")
+            with open_stack(source.path) as stack:
+                model = _model(self.form, stack)
+                made = _restored(stack, model, self.method, self.settings, talk)
+                path = self.out / f"{source.stem}-{self.method}.ome.tif"
+                save_restored(made, path, stack, model, self.method, self.settings)
+            return Outcome(source, "restored")
+
+        return batch_words(list(restore_each(sources, one)), self.out, judged=False)
+
+
+def _model(form: ModelForm, stack: Stack) -> ImagingModel:
+    """That of the form; noise that nobody has told is measured."""
+    if form.noise is None:
+        from emdiff_app.physics import estimate_noise
+
+        form = form.with_noise(estimate_noise(stack).model)
+    return form.imaging_model()
+
+
+def _restored(
+    stack: Stack, model: ImagingModel, method: str, settings: Mapping[str, Any], talk: Talk
+) -> Stack:
+    from .torch_ahead import load_torch
+
+    load_torch()
+    from emdiff_app.baselines import restored_stack
+
+    def learning(done: float) -> None:
+        if talk.should_stop():
+            raise Cancelled
+        talk.progress(RestoreProgress(0, 1, int(1000 * done), 1000), LEARNING)
+
+    return restored_stack(stack, model, method, settings, on_learning=learning)
+
+
+def _go_on(talk: Talk, number: int, count: int, counted: str = "plane") -> None:
+    if talk.should_stop():
+        raise Cancelled
+    talk.progress(RestoreProgress(number, count, 0, 1), counted)
