@@ -15,6 +15,7 @@ def command(
     name: Annotated[str, typer.Argument(help="Which benchmark; leave out to list them.")] = "",
     out: Annotated[Path | None, typer.Option(help="Folder for the page and its pictures.")] = None,
     arguments: Annotated[list[str] | None, typer.Argument(help="Further words for the benchmark.")] = None,
+    size: Annotated[str, typer.Option(help="cpu or gpu, for benchmarks that come in both.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Measure speed or quality beside a baseline and write the table."""
@@ -28,11 +29,13 @@ def command(
         raise EMDiffError(
             f"There is no benchmark called {name!r}; there are {', '.join(names) or 'none yet'}."
         )
+    if size not in ("", "cpu", "gpu"):
+        raise EMDiffError(f"--size must be cpu or gpu, not {size!r}; nothing was measured.")
     import tempfile
 
     scratch = out or Path(tempfile.mkdtemp(prefix=f"emdiff-bench-{name}-"))
     scratch.mkdir(parents=True, exist_ok=True)
-    report = Report(name, scratch, arguments or ())
+    report = Report(name, scratch, [*(arguments or ()), *([size] if size else [])])
     importlib.import_module(f"emdiff_app.benchmarks.{name.replace('-', '_')}").run(report)
     page = report.write()
     if as_json:

@@ -122,3 +122,8 @@ def test_a_mistake_of_ours_says_so_without_a_traceback(monkeypatch, capsys):
     assert len(lines) == 1
     assert "ZeroDivisionError" in lines[0]
     assert "your input files are untouched" in lines[0]
+
+
+def test_a_size_that_no_benchmark_has_is_refused(capsys):
+    assert main(["bench", "tables", "--size", "large"]) == 2
+    assert "--size must be cpu or gpu" in capsys.readouterr().err
