@@ -28,7 +28,7 @@ def main(file: str, weights: str, threads: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         made = [_trainer(careamics, config, channels, folder) for channels in CHANNELS]
         trainer = min(made, key=lambda t: abs(_weights(t) - int(weights)))
-        trainer.train(train_data=images[:, :96, :96])
+        trainer.train(train_data=images[:, :256, :256])
         began = time.perf_counter()
         trainer.predict(images, axes="SYX", data_type="array", tile_size=(256, 256), batch_size=1)
         seconds = time.perf_counter() - began
