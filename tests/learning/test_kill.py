@@ -84,12 +84,6 @@ def compare(start, tmp_path, whole, name, most, chance):
     return killed
 
 
-def test_a_run_killed_again_and_again_ends_like_one_that_was_not(start, tmp_path, whole):
-    chance = random.Random(1)
-    killed = [compare(start, tmp_path, whole, f"broken-{n}", 12, chance) for n in range(2)]
-    assert sum(killed) >= 4
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_hundred_kills(start, tmp_path, whole):
