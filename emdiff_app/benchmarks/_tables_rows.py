@@ -81,9 +81,10 @@ def _restored(task: Task, name: str, known: Known, count: int) -> Tensor:
         imaging = task.imaging(task.test, device, known.scale)
         y = known.scale.forward(task.test.recorded.to(device))
         return known.scale.inverse(look(known.prior, imaging, y, on_step=lambda: None)[0]).cpu()[None]
-    if learner is not None and learner.taught_from is not None:
+    if learner is not None and learner.as_taught is not None:
         level = float(torch.as_tensor(task.model.noise.parameters().read_noise))
-        known = dataclasses.replace(known, prior=learner.taught_from(known.prior, level))
+        recorded = float(torch.isfinite(task.train.recorded).float().mean())
+        known = dataclasses.replace(known, prior=learner.as_taught(known.prior, level, recorded))
     return draws(task, known, learner.sampler if learner else "auto", count)
 
 

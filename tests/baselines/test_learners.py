@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -177,12 +178,32 @@ def test_every_learner_says_what_it_is_and_can_be_run():
             Recipe(stacks=("a.tif",), model=model, **learner.recipe)
 
 
-def test_ambient_diffusion_answers_below_the_noise_as_at_it():
-    learner, x = LEARNERS["ambient"], gaussian(0.1).draw(4, generator_of(1))
+@pytest.fixture
+def as_taught():
+    """AmbientDiffusion's prior, for noise of 0.5 and half of the pixels, as samplers ask it; and images."""
+    x = gaussian(0.1).draw(4, generator_of(1))
     prior = fresh(x, HOW)
     torch.nn.init.normal_(list(prior.network.parameters())[-2], std=0.3)
-    floored = learner.taught_from(prior, 0.5)
-    with torch.no_grad():
-        assert torch.equal(floored.denoise(x, 0.01), prior.denoise(x, torch.tensor(0.5)))
-        assert torch.equal(floored.denoise(x, 0.8), prior.denoise(x, torch.tensor(0.8)))
-        assert not torch.equal(floored.denoise(x, 0.8), floored.denoise(x, 0.01))
+    return LEARNERS["ambient"].as_taught(prior, 0.5, 0.5), x
+
+
+@torch.no_grad()
+def test_ambient_diffusion_answers_below_the_noise_as_at_it(as_taught):
+    prior, x = as_taught
+    assert torch.equal(prior.denoise(x, 0.01), prior.denoise(x, 0.5))
+    assert not torch.equal(prior.denoise(x, 0.8), prior.denoise(x, 0.5))
+
+
+@torch.no_grad()
+def test_ambient_diffusion_is_asked_under_one_mask_like_those_it_was_taught_under(as_taught):
+    prior, x = as_taught
+    answers = prior.denoise(x, 1.0)
+    matters = torch.zeros(x.shape[2:], dtype=torch.bool)
+    for row, column in np.ndindex(*x.shape[2:]):
+        other = x.clone()
+        other[..., row, column] += 1.0
+        matters[row, column] = not torch.equal(prior.denoise(other, 1.0), answers)
+    share = 0.9 * 0.5
+    assert float(matters.float().mean()) == pytest.approx(
+        share, abs=4 * (share * (1 - share) / matters.numel()) ** 0.5
+    )

@@ -33,5 +33,5 @@ class Learner:
     recipe: Mapping[str, Any] | None = None
     sampler: str = "auto"
     estimate: Callable[[LearnedPrior, Batch], Tensor] | None = None
-    taught_from: Callable[[Prior, float], Prior] | None = None
-    """The prior with nothing below the level of the noise, for a learner that teaches no such levels."""
+    as_taught: Callable[[Prior, float, float], Prior] | None = None
+    """The prior asked for nothing that it was not taught: given the level of noise and the share of recorded pixels."""
