@@ -14,6 +14,12 @@ PHRASES = {
     "Say which axis is Z with --axes": "Choose the axes under Images",
     "Give --offset if you know it": "Type the offset if you know it",
     "state the noise with --model": "type the noise in",
+    "Name a model with a blur, or use a method for noise such as tv": "Tick Blur under What went wrong, or choose a "
+    "method for noise such as total variation",
+    "Name a model with a mask, or use a method for noise such as tv": "Tick Missing pixels under What went wrong, or "
+    "choose a method for noise such as total variation",
+    "Use wiener, tv or richardson-lucy": "Choose Wiener, total variation or Richardson-Lucy",
+    "Use wiener, tv or biharmonic": "Choose Wiener, total variation or smooth filling",
 }
 
 

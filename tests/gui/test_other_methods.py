@@ -11,7 +11,7 @@ from emdiff_app import baselines
 from emdiff_app.baselines import restore_with
 from emdiff_app.cli._main import main
 from emdiff_app.gui.jobs import LEARNING, JobState, RestoringStatus
-from emdiff_app.gui.model_form import Blur, ModelForm, Noise
+from emdiff_app.gui.model_form import Blur, Missing, ModelForm, Noise
 from emdiff_app.gui.other_methods import METHODS, settings_words
 from emdiff_app.gui.restoration import Wanted
 from emdiff_app.gui.words import restoring_line
@@ -122,14 +122,23 @@ def test_finer_pixels_lie_where_they_belong(session, host, until):
     assert result.first["X"] == result.first["Y"] == 0.5
 
 
-def test_what_a_method_cannot_do_is_said(session, host, until):
+@pytest.mark.parametrize(
+    ("method", "form", "advice"),
+    [
+        ("richardson-lucy", ModelForm(Noise(0, 1, 1)), "Tick Blur"),
+        ("biharmonic", ModelForm(Noise(0, 1, 1)), "Tick Missing pixels"),
+        ("non-local-means", FINER, "Choose Wiener"),
+        ("wavelet", ModelForm(Noise(0, 1, 1), missing=Missing("share")), "Choose Wiener"),
+    ],
+)
+def test_what_a_method_cannot_do_is_said_in_words_of_the_window(session, host, until, method, form, advice):
     host.add()
-    session.form = ModelForm(Noise(0, 1, 1))
-    session.wanted = Wanted("other", method="richardson-lucy")
+    session.form = form
+    session.wanted = Wanted("other", method=method)
     session.restore()
     until(lambda: session.restoring.state is S.FAILED)
-    assert "undoes blur" in session.message.text
     assert "nothing was restored" in session.message.text
+    assert advice in session.message.text
 
 
 def test_training_is_told_and_can_be_cancelled(session, host, until):
