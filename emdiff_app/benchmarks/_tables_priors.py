@@ -42,7 +42,8 @@ class Known:
 def prior_of(task: Task, name: str, size: Size) -> Known:
     """What the learner of this name learns; `ours` is the preset that users get."""
     if name == "ours":
-        return prior_by_rounds(task, "ours", size.recipe("ours", OURS), size)
+        own = size.own.get(f"ours, {task.name}", {})
+        return prior_by_rounds(task, "ours", size.recipe("ours", OURS) | own, size)
     learner = LEARNERS[name]
     if learner.recipe is not None:
         return prior_by_rounds(task, name, size.recipe(name, dict(learner.recipe)), size)

@@ -27,7 +27,7 @@ class Size:
     rounds: dict[str, Any] = field(default_factory=dict)
     """Fields of the recipe that all learners by rounds share."""
     own: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """And those of one alone."""
+    """And those of one alone, or of ours for one problem."""
     field_side: int = 192
     """Of the fields of real frames that are scored."""
     frame_steps: int = 1500
@@ -64,6 +64,7 @@ CPU = Size(
         "patience": 0,
     },
     own={
+        "ours, denoising": {"hidden_steps": 600, "neighbour_steps": 150, "rounds": 4},
         "em-mmps": {"first_share": 0.5, "last_share": 0.5, "sampler_steps": 12},
         "emdiffusion": {
             "rounds": 4,
@@ -98,6 +99,7 @@ GPU = Size(
         "patience": 0,
     },
     own={
+        "ours, denoising": {"hidden_steps": 10000, "neighbour_steps": 4000, "rounds": 5},
         "emdiffusion": {"rounds": 8, "steps": 1000, "scratch_rounds": 1, "scratch_steps": 10000},
     },
     field_side=256,

@@ -26,8 +26,9 @@ __all__ = ["Anchor", "AnchorName", "anchor_for", "depends_on_light"]
 
 AnchorName = Literal["auto", "none", "hidden-pixels", "noise-above", "sure", "further-masking"]
 
-SURE_WEIGHT = 0.1
-"""Stein's estimate is much noisier than the other terms: more of it than this spoils more than it teaches."""
+WIDER = 0.3
+"""Stein's estimate teaches the level of the recording and so much above it: of levels that are hardly higher
+`NoiseAbove` says little, and held-out images, which have less light, are at one of them."""
 CAMERA = 0.5
 """So many of the samples get noise as the camera makes it, the others white noise."""
 
@@ -43,6 +44,8 @@ class Anchor:
     """Whether the network needs its second head."""
     maps: bool = False
     """Whether it is taught noise of uneven strength."""
+    start: str | None = None
+    """The start that such a term alone makes."""
 
 
 def anchor_for(name: AnchorName, imaging: Imaging) -> Anchor:
@@ -58,14 +61,16 @@ def anchor_for(name: AnchorName, imaging: Imaging) -> Anchor:
         name = "further-masking" if missing else "hidden-pixels" if camera else "noise-above"
     match name:
         case "hidden-pixels":
-            return Anchor(name, HiddenPixels(), plain, variance=True, maps=camera)
+            return Anchor(name, HiddenPixels(), plain, variance=True, maps=camera, start=name)
         case "further-masking":
             return Anchor(name, FurtherMasking(), plain, maps=True)
         case "sure":
             return Anchor(name, Sure(), plain, maps=camera)
         case _:
-            both = Mixture([(1.0, NoiseAbove()), (SURE_WEIGHT, Sure())])
-            return Anchor("noise-above", NoiseAbove() if camera else both, plain, maps=camera)
+            if camera:
+                return Anchor("noise-above", NoiseAbove(), plain, maps=True)
+            both = Mixture([(1.0, NoiseAbove()), (1.0, Sure(WIDER))])
+            return Anchor("noise-above", both, plain, start="one-look")
 
 
 def depends_on_light(imaging: Imaging) -> bool:

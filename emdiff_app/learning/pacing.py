@@ -7,6 +7,7 @@ learning rate falls over just that length.
 import time
 from dataclasses import dataclass
 
+from .recipe import FROM_PIXELS
 from .work import State, Work
 
 __all__ = ["Pace", "time_for_another"]
@@ -19,7 +20,7 @@ CAREFUL = 1.05
 """Steps and draws may come to take this much longer."""
 LEAST = 0.3
 """A round with less than this share of its steps is not begun."""
-START = {"hidden-pixels": 0.35, "denoised": 0.4}
+START = {"hidden-pixels": 0.35, "one-look": 0.35, "denoised": 0.4}
 """The share of the whole time until the start is done."""
 OTHER_START = 0.2
 DENOISING = 0.25
@@ -83,11 +84,7 @@ class Pace:
         round = self.state.round
         if round == 0 and self.work.recipe.rounds:
             return DENOISING if self.state.stage == "denoise" else START.get(self.begins_with, OTHER_START)
-        return (
-            ALL_LEVELS
-            if round == 1 < self.work.recipe.rounds and self.begins_with == "hidden-pixels"
-            else 1.0
-        )
+        return ALL_LEVELS if round == 1 < self.work.recipe.rounds and self.begins_with in FROM_PIXELS else 1.0
 
 
 def time_for_another(work: Work, state: State) -> bool:

@@ -6,12 +6,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from emdiff_app.physics import ImagingModel
 
-__all__ = ["PRESETS", "Preset", "Recipe"]
+__all__ = ["FROM_PIXELS", "PRESETS", "Preset", "Recipe"]
 
 Preset = Literal["quick", "standard", "best", "emdiffusion"]
 Size = Literal["tiny", "small", "standard", "large"]
 Anchor = Literal["auto", "none", "hidden-pixels", "noise-above", "sure", "further-masking"]
-Start = Literal["auto", "gaussian", "hidden-pixels", "denoised"]
+Start = Literal["auto", "gaussian", "hidden-pixels", "one-look", "denoised"]
+FROM_PIXELS = ("hidden-pixels", "one-look")
+"""Starts that learn from the recorded pixels alone, before any sample is drawn."""
 Answer = Literal["auto", "yes", "no"]
 
 
@@ -44,8 +46,8 @@ class Recipe(BaseModel):
     start: Start = Field(
         default="auto",
         description="What to start from when there is nothing else: a Gaussian fitted to the images, pixels predicted "
-        "from their neighbours, or a Gaussian fitted to images that were denoised in that way; auto: the second for "
-        "a camera's noise without blur, the third under blur.",
+        "from their neighbours, Stein's estimate of the error at the noise's own level, or a Gaussian fitted to images "
+        "that were denoised; auto: the second for a camera's noise, the third for white noise, the last under blur.",
     )
     clean_share: float = Field(
         default=0.15,
@@ -113,7 +115,7 @@ class Recipe(BaseModel):
     hidden_steps: int = Field(
         default=4000,
         ge=1,
-        description="Optimiser steps of a start from pixels predicted from their neighbours.",
+        description="Optimiser steps of a start from the recorded pixels alone, where there is noise and no blur.",
     )
     neighbour_steps: int = Field(
         default=3000,
@@ -185,11 +187,11 @@ class Recipe(BaseModel):
         """Optimiser steps of a round; those of the start depend on what a run begins with."""
         if round > self.rounds:
             return self.scratch_steps
-        if round == 1 and begins_with == "hidden-pixels":
+        if round == 1 and begins_with in FROM_PIXELS:
             return self.neighbour_steps
         if round:
             return self.steps
-        if begins_with == "hidden-pixels":
+        if begins_with in FROM_PIXELS:
             return self.hidden_steps
         return self.clean_steps if self.clean or self.similar else self.first_steps
 

@@ -14,8 +14,7 @@ import torch
 from torch import Tensor
 
 from emdiff_app import posterior
-from emdiff_app.diffusion import Batch, LearnedPrior, Trainer
-from emdiff_app.diffusion.one_pass import one_pass
+from emdiff_app.diffusion import LearnedPrior, Trainer
 from emdiff_app.physics import Imaging
 from emdiff_app.posterior.steps import OwnNoise
 
@@ -27,6 +26,7 @@ from .judging import Judgement, Sampling, is_as_good, judge
 from .lessons import Lessons
 from .m_step import train
 from .pacing import time_for_another
+from .recipe import FROM_PIXELS
 from .start import (
     anchor_of,
     as_recorded,
@@ -34,7 +34,8 @@ from .start import (
     first_denoiser,
     first_draw,
     first_prior,
-    from_neighbours,
+    from_pixels,
+    seen_at_once,
     start_of,
     trainer_for,
 )
@@ -158,8 +159,8 @@ class Rounds:
     def _draw(self) -> Draw:
         if self.state.round == 0:
             return first_draw(self.work, self._data)
-        if self.state.round == 1 and self.begins_with == "hidden-pixels":
-            return from_neighbours(self.work, self.prior)
+        if self.state.round == 1 and self.begins_with in FROM_PIXELS:
+            return from_pixels(self.work, self.prior, self.begins_with)
         return restoring(self.work, self.prior, self._weight, self._data, cautious=self._cautious)
 
     @property
@@ -191,7 +192,7 @@ class Rounds:
         if state.step == 0:
             self._begin(samples)
         assert self.trainer is not None
-        if samples is not None or self.begins_with == "hidden-pixels":
+        if samples is not None or self.begins_with in FROM_PIXELS:
             train(self.work, state, self.trainer, self._lessons(samples), self.begins_with)
         state.stage = "score"
         self.work.keep(True)
@@ -238,7 +239,8 @@ class Rounds:
         score = sum(each) / len(each)
         best = "best" not in state.notes or is_as_good(each, state.notes["best"])
         if best:
-            state.notes["estimate"] = estimate
+            # One look is what a restoration takes anyway where it is possible.
+            state.notes["estimate"] = "samples" if self.anchor.start == "one-look" else estimate
             state.notes["best_round"] = state.round
         if not state.scores or score >= max(state.scores):
             state.notes["best"] = list(each)
@@ -279,8 +281,8 @@ class Rounds:
 
     def _sample(self, imaging: Imaging, y: Tensor, generator: torch.Generator) -> Tensor:
         """One sample of each held-out crop, as the next E-step will draw them."""
-        if self.state.round == 0 and self.begins_with == "hidden-pixels":
-            mean, variance = one_pass(self.prior, Batch.of(imaging, y), ways=1)
+        if self.state.round == 0 and self.begins_with in FROM_PIXELS:
+            mean, variance = seen_at_once(self.prior, imaging, y, self.begins_with, generator, ways=1)
             return mean + variance.sqrt() * OwnNoise(generator, len(y)).white(mean)
         steps = max(min(self.work.recipe.sampler_steps, JUDGING), 2)
         return posterior.get("auto").sample(
@@ -295,9 +297,10 @@ class Rounds:
     @property
     def _one_pass(self) -> Sampling | None:
         """The estimate without samples, where the network has learned to give it."""
-        if self.anchor.name != "hidden-pixels":
+        start = self.anchor.start
+        if start is None:
             return None
-        return lambda imaging, y, _: one_pass(self.prior, Batch.of(imaging, y), ways=2)[0]
+        return lambda imaging, y, own: seen_at_once(self.prior, imaging, y, start, own, ways=2)[0]
 
     # words -------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from emdiff_app.diffusion import Batch, GaussianPrior, LearnedPrior, Trainer
 from emdiff_app.diffusion.batch import recorded_variance
 from emdiff_app.diffusion.gaussian_em import fit_gaussian
+from emdiff_app.diffusion.one_look import one_look
 from emdiff_app.diffusion.one_pass import one_pass
 from emdiff_app.errors import RunError
 from emdiff_app.images import IntensityScale, open_stack
@@ -35,7 +36,8 @@ __all__ = [
     "first_denoiser",
     "first_draw",
     "first_prior",
-    "from_neighbours",
+    "from_pixels",
+    "seen_at_once",
     "start_of",
     "trainer_for",
 ]
@@ -51,7 +53,7 @@ def anchor_of(work: Work) -> Anchor:
 
 
 def start_of(work: Work) -> str:
-    """`prior`, `clean`, `hidden-pixels`, `denoised` or `gaussian`."""
+    """`prior`, `clean`, `hidden-pixels`, `one-look`, `denoised` or `gaussian`."""
     recipe = work.recipe
     if recipe.prior:
         return "prior"
@@ -59,8 +61,8 @@ def start_of(work: Work) -> str:
         return "clean"
     if recipe.start != "auto":
         return recipe.start
-    if anchor_of(work).name == "hidden-pixels":
-        return "hidden-pixels"
+    if (start := anchor_of(work).start) is not None:
+        return start
     return "denoised" if blurs(work.imaging) else "gaussian"
 
 
@@ -74,14 +76,30 @@ def first_draw(work: Work, data: Data) -> Draw:
     return draw
 
 
-def from_neighbours(work: Work, prior: LearnedPrior) -> Draw:
-    """Each pixel from what the network and the pixel itself say of it, as if its neighbours' errors were their own."""
+def from_pixels(work: Work, prior: LearnedPrior, begins_with: str) -> Draw:
+    """Each pixel from what the network says of it, as if its neighbours' errors were their own."""
 
     def draw(y: Tensor, first: int, generator: torch.Generator) -> Tensor:
-        mean, variance = one_pass(prior, Batch.of(work.imaging_of(first, y), y), ways=1)
+        mean, variance = seen_at_once(prior, work.imaging_of(first, y), y, begins_with, generator, ways=1)
         return mean + variance.sqrt() * white(mean, generator)
 
     return draw
+
+
+def seen_at_once(
+    prior: LearnedPrior,
+    imaging: Imaging,
+    y: Tensor,
+    begins_with: str,
+    generator: torch.Generator,
+    *,
+    ways: int,
+) -> tuple[Tensor, Tensor]:
+    """Mean and variance without samples, as such a start has taught it."""
+    batch = Batch.of(imaging, y)
+    if begins_with == "one-look":
+        return one_look(prior, batch, generator)
+    return one_pass(prior, batch, ways=ways)
 
 
 def as_recorded(work: Work) -> Data:
@@ -105,7 +123,7 @@ def first_prior(work: Work, samples: Tensor | None) -> LearnedPrior:
                 f"The prior to start from has learned images of {found.channels} channel(s) and these have {channels}; "
                 "nothing was started. Choose one channel, or another prior."
             )
-        if anchor.variance and not found.variance:
+        if anchor.name == "hidden-pixels" and not found.variance:
             raise RunError(
                 "The prior to start from cannot say how sure it is, which learning from hidden pixels needs; nothing "
                 "was started. Put `anchor: none` into the recipe, or use another prior."

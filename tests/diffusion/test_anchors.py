@@ -58,7 +58,8 @@ def best_factor(term, batch):
 
 
 @pytest.mark.parametrize(
-    ("term", "count"), [(NoiseAbove(), 8000), (Sure(), 8000), (FurtherMasking(0.3), 1500)]
+    ("term", "count"),
+    [(NoiseAbove(), 8000), (Sure(), 8000), (Sure(wider=0.5), 8000), (FurtherMasking(0.3), 1500)],
 )
 def test_the_true_denoiser_is_the_best(term, count):
     assert best_factor(term, recorded(count)) == pytest.approx(1, abs=0.02)

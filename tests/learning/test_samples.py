@@ -68,7 +68,8 @@ def test_what_the_disk_refuses_is_in_memory_until_it_takes_it(tmp_path):
 
 
 def test_an_interrupted_e_step_draws_only_what_is_missing(tmp_path, monkeypatch):
-    whole, run = make_run(tmp_path, "whole", crops=128), make_run(tmp_path, crops=128)
+    fields = {"crops": 128, "start": "gaussian"}  # draws before the first round, too
+    whole, run = make_run(tmp_path, "whole", **fields), make_run(tmp_path, **fields)
     drawn, one_batch = [], e_step._one_batch
 
     def counted(work, state, draw, start):

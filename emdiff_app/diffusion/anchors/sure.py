@@ -12,6 +12,7 @@ from torch import Tensor
 from ..batch import Batch
 from ..drawing import drawn
 from ..prior import SMALLEST, Prior
+from .term import normal
 
 __all__ = ["Sure"]
 
@@ -21,22 +22,41 @@ STEP = 0.02
 
 @dataclass(frozen=True)
 class Sure:
-    """For Gaussian noise of known size and images without missing pixels. Weighed like plain denoising."""
+    """For Gaussian noise of known size and images without missing pixels. Weighed like plain denoising.
+
+    Each image gets more noise before, up to `wider` times its own level more: with y itself still what is aimed at,
+    `E||D(y + t n') - x||^2 = E[ ||D - y||^2 - sigma^2 N + 2 sum_i sigma_i^2 dD_i/dy_i ]` holds for any t.
+    """
+
+    wider: float = 0.0
 
     def loss(self, prior: Prior, batch: Batch, generator: torch.Generator) -> Tensor:
         if not bool(batch.seen.all()):
             raise ValueError("SURE needs every pixel; with missing ones learn by further masking")
-        s = batch.variance().clamp_min((SMALLEST * prior.sigma_data) ** 2).sqrt()
-        return (prior.weight(s) * self.error(prior, batch, generator)).mean()
+        y, own = batch.recorded_images, _level(prior, batch)
+        if not self.wider:
+            return (prior.weight(own) * self.error(prior, batch, generator)).mean()
+        more = 1 + self.wider * drawn(torch.rand, (len(y),), generator).to(y).reshape(-1, *[1] * (y.ndim - 1))
+        state = y + own * (more.square() - 1).sqrt() * normal(y, generator)
+        error = _error(prior, batch, state, own * more, generator)
+        return (prior.weight(own * more) * error).mean()
 
     def error(self, prior: Prior, batch: Batch, generator: torch.Generator) -> Tensor:
-        """The estimated squared error of each pixel; right on average, and often negative."""
-        y, variance = batch.recorded_images, batch.variance()
-        s = variance.clamp_min((SMALLEST * prior.sigma_data) ** 2).sqrt()
-        coin = drawn(torch.randint, tuple(y.shape), generator, 0, 2)
-        probe = (2 * coin - 1).to(y)
-        with prior.in_float32():  # a small difference of large numbers
-            answer = prior.denoise(y, s)
-            moved = prior.denoise(y + STEP * s * probe, s)
-        divergence = probe * (moved - answer) * s / STEP
-        return (answer - y).square() - variance + 2 * divergence
+        """The estimated squared error of each pixel of D(y); right on average, and often negative."""
+        return _error(prior, batch, batch.recorded_images, _level(prior, batch), generator)
+
+
+def _level(prior: Prior, batch: Batch) -> Tensor:
+    return batch.variance().clamp_min((SMALLEST * prior.sigma_data) ** 2).sqrt()
+
+
+def _error(prior: Prior, batch: Batch, state: Tensor, level: Tensor, generator: torch.Generator) -> Tensor:
+    """That of D(state, level), where the state is y with more noise."""
+    y, own = batch.recorded_images, _level(prior, batch)
+    coin = drawn(torch.randint, tuple(y.shape), generator, 0, 2)
+    probe = (2 * coin - 1).to(y)
+    with prior.in_float32():  # a small difference of large numbers
+        answer = prior.denoise(state, level)
+        moved = prior.denoise(state + STEP * own * probe, level)
+    divergence = probe * (moved - answer) * own / STEP
+    return (answer - y).square() - batch.variance() + 2 * divergence
