@@ -52,7 +52,7 @@ def test_the_command_learns_once_for_a_stack_and_says_so(stack, tmp_path, capsys
     assert main(words) == 0
     captured = capsys.readouterr()
     made = json.loads(captured.out)["restored"][0]
-    assert captured.err.count("learns from 3 plane(s) first") == 1
+    assert captured.err.count("learns from the stack first") == 1
     with open_stack(made["mean"]) as found:
         assert found.shape == (3, 48, 48)
         assert np.isfinite(found.numpy()).all()

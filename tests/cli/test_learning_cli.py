@@ -24,7 +24,7 @@ from emdiff_app.priors import read_card
 
 SHORT = {"size": "tiny", "rounds": 1, "crops": 8, "crop": 16, "held_out": 2, "batch": 2}
 SHORT |= {"denoising_steps": 3, "first_steps": 3, "steps": 3, "sampler_steps": 2, "gaussian_rounds": 1}
-SHORT |= {"precision": "float32"}
+SHORT |= {"hidden_steps": 3, "neighbour_steps": 3, "precision": "float32"}
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(files, capsys):
     assert main(learn_words(files, "--only-prepare")) == 0
     run = RunFolder.open(files / "run")
     recipe = run.path / "recipe.json"
-    recipe.write_text(re.sub('"steps": 3', '"steps": 100000', recipe.read_text()))
+    recipe.write_text(re.sub('"neighbour_steps": 3', '"neighbour_steps": 100000', recipe.read_text()))
     process = subprocess.Popen(
         [sys.executable, "-m", "emdiff_app.cli", "resume", str(run.path)],
         stderr=subprocess.PIPE,
@@ -100,7 +100,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(files, capsys):
     assert process.returncode == 0
     assert f"Go on with: emdiff resume {run.path}" in said
     assert "Traceback" not in said
-    recipe.write_text(re.sub('"steps": 100000', '"steps": 3', recipe.read_text()))
+    recipe.write_text(re.sub('"neighbour_steps": 100000', '"neighbour_steps": 3', recipe.read_text()))
     assert main(["resume", str(run.path)]) == 0
     assert "going on" in capsys.readouterr().err
 

@@ -157,6 +157,7 @@ def test_two_at_once_wait_for_each_other_and_install_once(checkout, capsys):
 def start_set_up(checkout):
     """A set-up in a process of its own that has got as far as pip."""
     code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)  # as from a terminal\n"
         f"import sys; sys.path.append({INSTALLERS!r})\n"
         "from pathlib import Path\n"
         "from setting_up import Environment, commands, environment, guarded, system_packages\n"
