@@ -6,8 +6,6 @@ from typing import Annotated
 
 import typer
 
-from emdiff_app.errors import EMDiffError
-
 
 def command(
     stacks: Annotated[
@@ -79,7 +77,7 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Restore images with a learned prior, and say whether to believe it."""
-    from emdiff_app.restoring import find_sources, restore_each
+    from emdiff_app.restoring import find_sources, make_folder, restore_each
 
     from ._restored import Summary
     from ._restoring import Choices, restorer
@@ -121,19 +119,10 @@ def command(
     )
     restore = restorer(choices, prior, model, method, setting or [])
     sources = find_sources(stacks)
-    _make(out)
+    make_folder(out)
     summary = Summary(len(sources))
     for outcome in restore_each(sources, restore):
         summary.add(outcome)
     code = summary.end(as_json)
     if code:
         raise typer.Exit(code)
-
-
-def _make(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise EMDiffError(
-            f"The folder {out} cannot be made ({error.strerror or error}); nothing was restored. Choose another."
-        ) from error

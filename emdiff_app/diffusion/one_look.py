@@ -5,7 +5,7 @@ from torch import Tensor
 
 from .anchors import Sure
 from .batch import Batch
-from .prior import SMALLEST, Prior
+from .prior import Prior
 
 __all__ = ["one_look"]
 
@@ -16,8 +16,5 @@ SUREST = 1e-3
 @torch.no_grad()
 def one_look(prior: Prior, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """The mean of every clean pixel, and its error as Stein's estimate has it, the same for all; for white noise."""
-    variance = batch.variance()
-    s = variance.clamp_min((SMALLEST * prior.sigma_data) ** 2).sqrt()
-    mean = prior.denoise(batch.recorded_images, s)
-    error = Sure().error(prior, batch, generator).mean()
-    return mean, torch.maximum(error, SUREST * variance.mean()).expand(mean.shape)
+    mean, error = Sure().answered(prior, batch, generator)
+    return mean, torch.maximum(error.mean(), SUREST * batch.variance().mean()).expand(mean.shape)

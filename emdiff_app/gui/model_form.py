@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from emdiff_app.images import Stack
 from emdiff_app.physics import ImagingModel, NoiseSpec
 
 from .model_fields import Blur, Missing, Noise, anchored
@@ -32,6 +33,14 @@ class ModelForm:
         operator += [self.missing.as_json()] if self.missing else []
         operator += [json.loads(step) for step in self.other]
         return {"operator": operator, "noise": (self.noise or Noise()).as_json()}
+
+    def complete(self, stack: Stack) -> ModelForm:
+        """With the noise of `stack` measured, where nobody has told it."""
+        if self.noise:
+            return self
+        from emdiff_app.physics import estimate_noise  # brings scipy's statistics with it
+
+        return self.with_noise(estimate_noise(stack).model)
 
     def imaging_model(self) -> ImagingModel:
         """The model for the engine; a wrong field is refused in words."""

@@ -19,11 +19,12 @@ from .finer_pixels import first_recorded
 from .host import ImageRef, Result
 from .jobs import CHECKING, Talk
 from .model_form import ModelForm
+from .other_methods import settings_words
 
 if TYPE_CHECKING:
     from emdiff_app.restoring import Outcome
 
-__all__ = ["BatchTask", "Mode", "RestoreTask", "Restored", "Wanted", "batch_words", "make_folder"]
+__all__ = ["BatchTask", "Mode", "RestoreTask", "Restored", "Wanted", "batch_words"]
 
 Mode = Literal["clean", "average", "samples", "other"]
 KINDS = {"mean": "restored", "spread": "uncertainty"}
@@ -44,6 +45,11 @@ class Wanted:
     def samples(self) -> int | None:
         """How many to draw; None for the clean estimate in the quickest right way."""
         return {"average": AVERAGED, "samples": self.count}.get(self.mode)
+
+    @property
+    def method_settings(self) -> dict[str, float | int]:
+        """Of the method without a prior that is chosen, as it takes them."""
+        return settings_words(self.method, self.settings.get(self.method, {}))
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -155,6 +161,7 @@ class BatchTask:
             examine_if_possible,
             find_sources,
             known_prior,
+            make_folder,
             prepare,
             restore_each,
             write_restoration,
@@ -188,16 +195,6 @@ class BatchTask:
             return Outcome(source, "restored", " ".join((first, *made.sentences)), made)
 
         return batch_words(list(restore_each(sources, one)), self.out)
-
-
-def make_folder(out: Path) -> None:
-    """For the results of many images."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise EMDiffError(
-            f"The folder {out} cannot be made ({error.strerror}); nothing was restored. Choose another."
-        ) from None
 
 
 def batch_words(outcomes: Sequence["Outcome"], out: Path, judged: bool = True) -> Restored:

@@ -21,7 +21,6 @@ from emdiff_app.learning import PRESETS, Preset, Recipe, RunFolder
 from emdiff_app.physics import ImagingModel
 
 from .host import ImageRef
-from .other_methods import settings_words
 from .restoration import Wanted
 from .start_from import StartFrom
 
@@ -148,20 +147,9 @@ def restore_line(image: ImageRef, prior: Path, model: Path, wanted: Wanted) -> s
 
 def other_line(image: ImageRef, model: Path, wanted: Wanted) -> str:
     """The same for a method without a prior."""
-    settings = settings_words(wanted.method, wanted.settings.get(wanted.method, {}))
-    words = [
-        "restore",
-        *_files([image]),
-        "--method",
-        wanted.method,
-        "--model",
-        str(model),
-        "--out",
-        "restored",
-    ]
-    return _line(
-        [*words, *(word for name, value in settings.items() for word in ("--set", f"{name}={value}"))]
-    )
+    words = ["restore", *_files([image]), "--method", wanted.method, "--model", str(model)]
+    given = [word for name, value in wanted.method_settings.items() for word in ("--set", f"{name}={value}")]
+    return _line([*words, "--out", "restored", *given])
 
 
 def _files(images: Sequence[ImageRef]) -> list[str]:

@@ -17,7 +17,7 @@ from .host import ImageRef, Result
 from .jobs import LEARNING, Talk
 from .model_form import ModelForm
 from .other_methods import METHODS
-from .restoration import Restored, batch_words, make_folder
+from .restoration import Restored, batch_words
 
 __all__ = ["OtherBatchTask", "OtherTask"]
 
@@ -32,7 +32,10 @@ class OtherTask:
     settings: Mapping[str, Any]
 
     def __call__(self, talk: Talk) -> Restored:
-        model = _model(self.form, self.image.stack)
+        from .torch_ahead import load_torch
+
+        load_torch()
+        model = self.form.complete(self.image.stack).imaging_model()
         made = _restored(self.image.stack, model, self.method, self.settings, talk)
         pixels = np.full(made.shape, np.nan, np.float32)
         title = METHODS[self.method].title
@@ -66,7 +69,7 @@ class OtherBatchTask:
 
         load_torch()
         from emdiff_app.baselines import save_restored
-        from emdiff_app.restoring import Outcome, Source, find_sources, restore_each
+        from emdiff_app.restoring import Outcome, Source, find_sources, make_folder, restore_each
 
         sources = find_sources([self.folder])
         make_folder(self.out)
@@ -75,7 +78,7 @@ class OtherBatchTask:
             number = sources.index(source)
             _go_on(talk, number, len(sources), "file")
             with open_stack(source.path) as stack:
-                model = _model(self.form, stack)
+                model = self.form.complete(stack).imaging_model()
                 made = _restored(stack, model, self.method, self.settings, talk)
                 path = self.out / f"{source.stem}-{self.method}.ome.tif"
                 save_restored(made, path, stack, model, self.method, self.settings)
@@ -84,21 +87,9 @@ class OtherBatchTask:
         return batch_words(list(restore_each(sources, one)), self.out, judged=False)
 
 
-def _model(form: ModelForm, stack: Stack) -> ImagingModel:
-    """That of the form; noise that nobody has told is measured."""
-    if form.noise is None:
-        from emdiff_app.physics import estimate_noise
-
-        form = form.with_noise(estimate_noise(stack).model)
-    return form.imaging_model()
-
-
 def _restored(
     stack: Stack, model: ImagingModel, method: str, settings: Mapping[str, Any], talk: Talk
 ) -> Stack:
-    from .torch_ahead import load_torch
-
-    load_torch()
     from emdiff_app.baselines import restored_stack
 
     def learning(done: float) -> None:

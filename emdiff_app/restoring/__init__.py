@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .batch import Outcome, Source, find_sources, restore_each
+from .batch import Outcome, Source, find_sources, make_folder, restore_each
 from .job import Cancelled, RestoreProgress
 from .words import INTENSITIES, WORDS, checked_words
 
@@ -49,6 +49,7 @@ __all__ = [
     "examine_if_possible",
     "find_sources",
     "known_prior",
+    "make_folder",
     "prepare",
     "restore",
     "restore_each",

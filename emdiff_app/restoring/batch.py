@@ -15,7 +15,7 @@ from emdiff_app.errors import EMDiffError, StackError
 from .job import Cancelled
 from .words import SUFFIXES
 
-__all__ = ["Outcome", "Source", "find_sources", "restore_each"]
+__all__ = ["Outcome", "Source", "find_sources", "make_folder", "restore_each"]
 
 ENDINGS = (".tif", ".tiff", ".stk", ".lsm", ".npy", ".npz", ".png", ".jpg", ".jpeg", ".zip", ".zarr")
 
@@ -38,6 +38,16 @@ class Outcome:
     result: Any = None
     ours: bool = False
     """Whether it failed by a mistake of the program."""
+
+
+def make_folder(out: Path) -> None:
+    """For the results."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EMDiffError(
+            f"The folder {out} cannot be made ({error.strerror or error}); nothing was restored. Choose another."
+        ) from error
 
 
 def find_sources(patterns: Sequence[str | Path]) -> list[Source]:

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from emdiff_app.diffusion import Batch, LearnedPrior
 from emdiff_app.diffusion.anchors import Denoising, Sure
-from emdiff_app.diffusion.prior import SMALLEST, Prior
+from emdiff_app.diffusion.anchors.term import level_of
+from emdiff_app.diffusion.prior import Prior
 
 from .learner import Learner
 from .training import Training, fresh, pick_from, train
@@ -32,8 +33,7 @@ class SureScore:
         y = torch.where(batch.seen, batch.recorded_images, prior.centre(batch.recorded_images))
         whole = replace(batch, recorded=y, observed=None)
         with torch.no_grad():
-            s = whole.variance().clamp_min((SMALLEST * prior.sigma_data) ** 2).sqrt()
-            denoised = prior.denoise(y, s)
+            denoised = prior.denoise(y, level_of(prior, whole))
         stein = Sure().loss(prior, whole, generator)
         return stein + self.weight * Denoising().loss(prior, Batch(clean=denoised), generator)
 

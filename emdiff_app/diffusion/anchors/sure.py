@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ..batch import Batch
 from ..drawing import drawn
-from ..prior import SMALLEST, Prior
-from .term import normal
+from ..prior import Prior
+from .term import level_of, normal
 
 __all__ = ["Sure"]
 
@@ -33,30 +33,32 @@ class Sure:
     def loss(self, prior: Prior, batch: Batch, generator: torch.Generator) -> Tensor:
         if not bool(batch.seen.all()):
             raise ValueError("SURE needs every pixel; with missing ones learn by further masking")
-        y, own = batch.recorded_images, _level(prior, batch)
+        y, own = batch.recorded_images, level_of(prior, batch)
         if not self.wider:
             return (prior.weight(own) * self.error(prior, batch, generator)).mean()
         more = 1 + self.wider * drawn(torch.rand, (len(y),), generator).to(y).reshape(-1, *[1] * (y.ndim - 1))
         state = y + own * (more.square() - 1).sqrt() * normal(y, generator)
-        error = _error(prior, batch, state, own * more, generator)
+        _, error = _answered(prior, batch, state, own * more, generator)
         return (prior.weight(own * more) * error).mean()
 
     def error(self, prior: Prior, batch: Batch, generator: torch.Generator) -> Tensor:
         """The estimated squared error of each pixel of D(y); right on average, and often negative."""
-        return _error(prior, batch, batch.recorded_images, _level(prior, batch), generator)
+        return self.answered(prior, batch, generator)[1]
+
+    def answered(self, prior: Prior, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """D(y) beside that."""
+        return _answered(prior, batch, batch.recorded_images, level_of(prior, batch), generator)
 
 
-def _level(prior: Prior, batch: Batch) -> Tensor:
-    return batch.variance().clamp_min((SMALLEST * prior.sigma_data) ** 2).sqrt()
-
-
-def _error(prior: Prior, batch: Batch, state: Tensor, level: Tensor, generator: torch.Generator) -> Tensor:
-    """That of D(state, level), where the state is y with more noise."""
-    y, own = batch.recorded_images, _level(prior, batch)
+def _answered(
+    prior: Prior, batch: Batch, state: Tensor, level: Tensor, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """D(state, level) and its estimated error, where the state is y with more noise."""
+    y, own = batch.recorded_images, level_of(prior, batch)
     coin = drawn(torch.randint, tuple(y.shape), generator, 0, 2)
     probe = (2 * coin - 1).to(y)
     with prior.in_float32():  # a small difference of large numbers
         answer = prior.denoise(state, level)
         moved = prior.denoise(state + STEP * own * probe, level)
     divergence = probe * (moved - answer) * own / STEP
-    return (answer - y).square() - batch.variance() + 2 * divergence
+    return answer, (answer - y).square() - batch.variance() + 2 * divergence

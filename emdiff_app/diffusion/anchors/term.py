@@ -9,9 +9,9 @@ from torch import Tensor
 
 from ..batch import Batch
 from ..drawing import drawn
-from ..prior import Prior
+from ..prior import SMALLEST, Prior
 
-__all__ = ["Mixture", "Term", "levels", "normal"]
+__all__ = ["Mixture", "Term", "level_of", "levels", "normal"]
 
 
 class Term(Protocol):
@@ -29,6 +29,11 @@ class Mixture:
     def loss(self, prior: Prior, batch: Batch, generator: torch.Generator) -> Tensor:
         parts = [weight * term.loss(prior, batch, generator) for weight, term in self.terms]
         return torch.stack(parts).sum()
+
+
+def level_of(prior: Prior, batch: Batch) -> Tensor:
+    """The noise level of the recorded images, for the network."""
+    return batch.variance().clamp_min((SMALLEST * prior.sigma_data) ** 2).sqrt()
 
 
 def levels(prior: Prior, like: Tensor, generator: torch.Generator) -> Tensor:

@@ -3,7 +3,7 @@
 from .history import LearningStatus, Score
 from .learning_job import LearningJob
 from .mailbox import Mailbox
-from .restoring_job import CHECKING, LEARNING, RestoringJob, RestoringStatus, Talk
+from .restoring_job import CHECKING, LEARNING, Restore, RestoringJob, RestoringStatus, Talk
 from .states import LEARN_BUTTONS, NEXT, RESTORE_BUTTONS, Button, JobState
 from .task import Outcome, Tasks, sentence_of
 
@@ -19,6 +19,7 @@ __all__ = [
     "LearningStatus",
     "Mailbox",
     "Outcome",
+    "Restore",
     "RestoringJob",
     "RestoringStatus",
     "Score",

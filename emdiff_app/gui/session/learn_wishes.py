@@ -16,7 +16,7 @@ from emdiff_app.gui.unfinished import Unfinished, find_unfinished, unmark
 from emdiff_app.learning import RunFolder
 from emdiff_app.system import INSTALL_TORCH
 
-from .model_wishes import ModelWishes, measured
+from .model_wishes import ModelWishes
 
 __all__ = ["LearnWishes"]
 
@@ -36,8 +36,8 @@ class LearnWishes(ModelWishes):
         def prepare() -> RunFolder:
             if not images:
                 return runs.make_run(folder, [], form.imaging_model(), choices)
-            known = form if form.noise else form.with_noise(measured(images[0]).model)
-            return runs.make_run(folder, images, known.imaging_model(), choices)
+            model = form.complete(images[0].stack).imaging_model()
+            return runs.make_run(folder, images, model, choices)
 
         self.message = None
         self.learning_job.start(prepare, folder)

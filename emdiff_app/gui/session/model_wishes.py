@@ -18,7 +18,7 @@ from emdiff_app.physics import ImagingModel
 
 from .state import State
 
-__all__ = ["ModelWishes", "measured"]
+__all__ = ["ModelWishes"]
 
 
 class ModelWishes(State):
@@ -123,8 +123,7 @@ class ModelWishes(State):
         restored = self.restored.get(image.key)
 
         def work() -> ModelPreview:
-            known = form if form.noise else form.with_noise(measured(image).model)
-            return preview_model(known.imaging_model(), image.stack, restored)
+            return preview_model(form.complete(image.stack).imaging_model(), image.stack, restored)
 
         self.task("Recording a sample", work, show)
 

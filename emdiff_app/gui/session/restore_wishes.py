@@ -1,9 +1,10 @@
 """Wishes about restoring."""
 
+from collections.abc import Callable
 from pathlib import Path
 
-from emdiff_app.gui.host import ImageRef
-from emdiff_app.gui.other_methods import settings_words
+from emdiff_app.gui.jobs import Restore
+from emdiff_app.gui.model_form import ModelForm
 from emdiff_app.gui.restoration import BatchTask, RestoreTask
 from emdiff_app.gui.without_prior import OtherBatchTask, OtherTask
 
@@ -19,51 +20,33 @@ class RestoreWishes(ModelWishes):
         return self.prior is not None or self.wanted.mode == "other"
 
     def restore(self) -> None:
-        image, prior = self.image(self.to_restore), self.prior
-        if image is not None and self.wanted.mode == "other":
-            self._restore_without_prior(image)
-            return
-        if image is None or prior is None:
-            lacking = "image to restore" if image is None else "prior to restore it with"
-            self.tell(f"There is no {lacking} yet; nothing was started. Choose one.", "warning")
-            return
-        form = self._form_or_told()
-        if form is None:
-            return
-        self._begin()
-        self.restoring_job.start(RestoreTask(image, prior, form, self.wanted, self.device))
+        image, prior, wanted = self.image(self.to_restore), self.prior, self.wanted
+        if image is None:
+            self.tell("There is no image to restore yet; nothing was started. Choose one.", "warning")
+        elif wanted.mode == "other":
+            self._start(lambda form: OtherTask(image, form, wanted.method, wanted.method_settings))
+        elif prior is None:
+            self.tell("There is no prior to restore it with yet; nothing was started. Choose one.", "warning")
+        else:
+            self._start(lambda form: RestoreTask(image, prior, form, wanted, self.device))
 
     def restore_folder(self, folder: Path, out: Path) -> None:
         """Every image of a folder, into files."""
-        prior = self.prior
-        if self.wanted.mode == "other":
-            form = self._form_or_told()
-            if form is not None:
-                self._begin()
-                self.restoring_job.start(OtherBatchTask(folder, out, form, *self._method))
-            return
-        if prior is None:
+        prior, wanted = self.prior, self.wanted
+        if wanted.mode == "other":
+            self._start(lambda form: OtherBatchTask(folder, out, form, wanted.method, wanted.method_settings))
+        elif prior is None:
             self.tell("There is no prior to restore with yet; nothing was started. Choose one.", "warning")
-            return
-        form = self._form_or_told()
-        if form is None:
-            return
-        self._begin()
-        self.restoring_job.start(BatchTask(folder, out, prior, form, self.wanted, self.device))
-
-    def _restore_without_prior(self, image: ImageRef) -> None:
-        form = self._form_or_told()
-        if form is not None:
-            self._begin()
-            self.restoring_job.start(OtherTask(image, form, *self._method))
-
-    @property
-    def _method(self) -> tuple[str, dict[str, float | int]]:
-        name = self.wanted.method
-        return name, settings_words(name, self.wanted.settings.get(name, {}))
+        else:
+            self._start(lambda form: BatchTask(folder, out, prior, form, wanted, self.device))
 
     def cancel_restoring(self) -> None:
         self.restoring_job.stop()
 
-    def _begin(self) -> None:
+    def _start(self, task: Callable[[ModelForm], Restore]) -> None:
+        """With the form as it is now, if it can be used."""
+        form = self._form_or_told()
+        if form is None:
+            return
         self.message, self.restored_words, self.shown = None, None, {}
+        self.restoring_job.start(task(form))
