@@ -21,10 +21,10 @@ from ._kept import bench_folder, digest, kept, kept_or_again, program
 from ._learning_runs import say
 from ._report import Report
 from ._tables_drawing import bars, lines
+from ._tables_draws import SEED, Known, draws
 from ._tables_page import write_csv
-from ._tables_priors import Known, prior_by_rounds, prior_of
+from ._tables_priors import prior_by_rounds, prior_of
 from ._tables_published import Asked
-from ._tables_rows import SEED, draws
 from ._tables_scores import of_draws
 from ._tables_size import OURS, Size
 from ._tables_tasks import Scenes, Task, task_of

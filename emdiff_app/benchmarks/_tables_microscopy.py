@@ -25,10 +25,10 @@ from ._learning_runs import estimates, learned, say
 from ._metrics import mean_psnr, mean_ssim
 from ._report import Report
 from ._tables_drawing import lines
+from ._tables_draws import draws
 from ._tables_page import write_csv
 from ._tables_priors import prior_of
 from ._tables_published import Asked
-from ._tables_rows import draws
 from ._tables_size import OURS
 from ._tables_tasks import Scenes, Task
 from .learn_denoise import Fields, affine_errors, scored_row

@@ -3,40 +3,27 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from emdiff_app.baselines.learners import LEARNERS, Learner, Training
-from emdiff_app.diffusion import LearnedPrior, Prior
+from emdiff_app.diffusion import LearnedPrior
 from emdiff_app.diffusion.device import device_for
 from emdiff_app.images import IntensityScale
 from emdiff_app.priors import Card, read_prior, write_prior
 
 from ._kept import bench_folder, digest, kept, program
 from ._learning_runs import learned, say
+from ._tables_draws import Known, best_step
 from ._tables_size import OURS, Size
 from ._tables_tasks import Task
 
-__all__ = ["Known", "prior_by_rounds", "prior_of"]
+__all__ = ["dps_step", "prior_by_rounds", "prior_of"]
 
 UNSCALED = IntensityScale(offset=0.0, gain=1.0)
 PAUSE = 20.0
 """Seconds between two lines on how far a training is."""
-
-
-@dataclass(frozen=True, eq=False)
-class Known:
-    """A prior, the intensity scale that it knows, and what learning it took."""
-
-    prior: Prior
-    scale: IntensityScale
-    seconds: float
-    words: str
-
-    def on(self, device: torch.device) -> Known:
-        return Known(self.prior.to(device), self.scale, self.seconds, self.words)
 
 
 def prior_of(task: Task, name: str, size: Size) -> Known:
@@ -46,8 +33,16 @@ def prior_of(task: Task, name: str, size: Size) -> Known:
         return prior_by_rounds(task, "ours", size.recipe("ours", OURS) | own, size)
     learner = LEARNERS[name]
     if learner.recipe is not None:
-        return prior_by_rounds(task, name, size.recipe(name, dict(learner.recipe)), size)
+        recipe = size.recipe(name, dict(learner.recipe))
+        if learner.sampler == "dps":
+            recipe["step_size"] = dps_step(task, size)
+        return prior_by_rounds(task, name, recipe, size)
     return _by_steps(task, learner, size)
+
+
+def dps_step(task: Task, size: Size) -> float:
+    """How far DPS follows the data in all rows of a problem: what suits its clean prior best."""
+    return best_step(task, prior_of(task, LEARNERS["clean"].name, size))
 
 
 def prior_by_rounds(task: Task, name: str, recipe: dict[str, Any], size: Size) -> Known:
@@ -62,7 +57,8 @@ def prior_by_rounds(task: Task, name: str, recipe: dict[str, Any], size: Size) -
 def _by_steps(task: Task, learner: Learner, size: Size) -> Known:
     batch = task.batch
     told = [batch.clean] if learner.needs == ("clean images",) else [batch.recorded]
-    settings = [learner.name, size.network, size.steps, size.batch, size.minutes, torch.get_num_threads()]
+    settings = [learner.name, size.network, size.steps, size.batch, size.learning_rate, size.minutes]
+    settings.append(torch.get_num_threads())
     model = {} if learner.needs == ("clean images",) else task.model.model_dump(mode="json")
     content = digest(*told, model, settings, program("diffusion", "baselines"))
     path = bench_folder() / "runs" / f"tables-{learner.name}-{content}.emprior"
@@ -96,6 +92,7 @@ def _trained(task: Task, learner: Learner, size: Size) -> LearnedPrior:
         size=size.network,
         steps=size.steps,
         batch=size.batch,
+        learning_rate=size.learning_rate,
         minutes=size.minutes,
         device=str(device_for("auto")),
         on_step=tell,

@@ -14,21 +14,19 @@ from emdiff_app import posterior
 from emdiff_app.baselines.learners import LEARNERS
 from emdiff_app.diffusion import Batch
 from emdiff_app.diffusion.device import device_for
-from emdiff_app.physics.random import generator_of
-from emdiff_app.posterior.pairs import in_pairs
 from emdiff_app.restoring.look import look
 
 from ._kept import digest, kept_or_again, program
 from ._learning_runs import say
-from ._tables_priors import Known, prior_of
+from ._tables_draws import SEED, Known, draws
+from ._tables_priors import dps_step, prior_of
 from ._tables_scores import of_draws
 from ._tables_size import Size
 from ._tables_tasks import Task
 
-__all__ = ["CEILING", "ROWS", "Row", "draws", "fits", "row_of"]
+__all__ = ["CEILING", "ROWS", "Row", "fits", "row_of"]
 
 Row = dict[str, Any]
-SEED = 0
 ROWS: dict[str, str] = {
     "observations": "Observations",
     "clean": LEARNERS["clean"].title,
@@ -65,14 +63,18 @@ def _computed(task: Task, name: str, size: Size, weights: Path | None) -> Row:
         words = "0 where missing" if task.test.seen is not None else ""
         return _row(task, name, shown[None], None, 0.0, words, weights)
     known = prior_of(task, SAME_PRIOR.get(name, name), size)
+    options, words = {}, known.words
+    if name in LEARNERS and LEARNERS[name].sampler == "dps":
+        options["zeta"] = dps_step(task, size)
+        words += f", a step of {options['zeta']:g}"
     began = time.monotonic()
-    made = _restored(task, name, known.on(device_for("auto")), size.samples)
+    made = _restored(task, name, known.on(device_for("auto")), size.samples, options)
     seconds = (time.monotonic() - began) / len(made) / len(task.test.truth)
-    return _row(task, name, made, known.seconds, seconds, known.words, weights)
+    return _row(task, name, made, known.seconds, seconds, words, weights)
 
 
-def _restored(task: Task, name: str, known: Known, count: int) -> Tensor:
-    """Samples `(K, N, C, Y, X)`, or one estimate."""
+def _restored(task: Task, name: str, known: Known, count: int, options: dict[str, Any]) -> Tensor:
+    """Samples `(K, N, C, Y, X)`, or one estimate; `options` are of the sampler."""
     learner = LEARNERS.get(name)
     device = next(known.prior.parameters()).device
     if learner is not None and learner.estimate is not None:
@@ -85,20 +87,7 @@ def _restored(task: Task, name: str, known: Known, count: int) -> Tensor:
         level = float(torch.as_tensor(task.model.noise.parameters().read_noise))
         recorded = float(torch.isfinite(task.train.recorded).float().mean())
         known = dataclasses.replace(known, prior=learner.as_taught(known.prior, level, recorded))
-    return draws(task, known, learner.sampler if learner else "auto", count)
-
-
-def draws(task: Task, known: Known, sampler: str, count: int) -> Tensor:
-    """Posterior samples of the unseen images, in pairs; those of DPS as it was published, each by itself."""
-    device = next(known.prior.parameters()).device
-    imaging = task.imaging(task.test, device, known.scale)
-    y = known.scale.forward(task.test.recorded.to(device))
-    method = posterior.get(sampler)
-    steps = posterior.auto.steps_for(imaging, known.prior) if sampler == "auto" else method.steps
-    alone = [generator_of(SEED + k) for k in range(count)]
-    each = alone if sampler == "dps" else in_pairs(generator_of(SEED), count)
-    made = [imaging.crop(method.sample(known.prior, imaging, y, steps=steps, generator=own)) for own in each]
-    return known.scale.inverse(torch.stack(made)).cpu()
+    return draws(task, known, learner.sampler if learner else "auto", count, **options)
 
 
 def fits(task: Task, name: str) -> bool:

@@ -28,6 +28,8 @@ class Size:
     """Fields of the recipe that all learners by rounds share."""
     own: dict[str, dict[str, Any]] = field(default_factory=dict)
     """And those of one alone, or of ours for one problem."""
+    learning_rate: float = 2e-3
+    """Of all learners."""
     field_side: int = 192
     """Of the fields of real frames that are scored."""
     frame_steps: int = 1500
@@ -37,7 +39,7 @@ class Size:
 
     def recipe(self, name: str, given: dict[str, Any]) -> dict[str, Any]:
         """The recipe of a learner by rounds, cut to this size."""
-        return {**given, **self.rounds, **self.own.get(name, {})}
+        return {**given, "learning_rate": self.learning_rate, **self.rounds, **self.own.get(name, {})}
 
 
 CPU = Size(
@@ -64,7 +66,7 @@ CPU = Size(
         "patience": 0,
     },
     own={
-        "ours, denoising": {"hidden_steps": 600, "neighbour_steps": 150, "rounds": 4},
+        "ours, denoising": {"hidden_steps": 1050, "neighbour_steps": 150, "rounds": 1},
         "em-mmps": {"first_share": 0.5, "last_share": 0.5, "sampler_steps": 12},
         "emdiffusion": {
             "rounds": 4,
@@ -99,7 +101,7 @@ GPU = Size(
         "patience": 0,
     },
     own={
-        "ours, denoising": {"hidden_steps": 10000, "neighbour_steps": 4000, "rounds": 5},
+        "ours, denoising": {"hidden_steps": 17000, "neighbour_steps": 3000, "rounds": 1},
         "emdiffusion": {"rounds": 8, "steps": 1000, "scratch_rounds": 1, "scratch_steps": 10000},
     },
     field_side=256,

@@ -29,6 +29,8 @@ AnchorName = Literal["auto", "none", "hidden-pixels", "noise-above", "sure", "fu
 WIDER = 0.3
 """Stein's estimate teaches the level of the recording and so much above it: of levels that are hardly higher
 `NoiseAbove` says little, and held-out images, which have less light, are at one of them."""
+ABOVE = 0.3
+"""How much the levels above weigh beside Stein's estimate: they are not those that a recorded image is seen at."""
 CAMERA = 0.5
 """So many of the samples get noise as the camera makes it, the others white noise."""
 
@@ -69,7 +71,7 @@ def anchor_for(name: AnchorName, imaging: Imaging) -> Anchor:
         case _:
             if camera:
                 return Anchor("noise-above", NoiseAbove(), plain, maps=True)
-            both = Mixture([(1.0, NoiseAbove()), (1.0, Sure(WIDER))])
+            both = Mixture([(ABOVE, NoiseAbove()), (1.0, Sure(WIDER))])
             return Anchor("noise-above", both, plain, start="one-look")
 
 

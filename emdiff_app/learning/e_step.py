@@ -69,7 +69,7 @@ def sampler_for(work: Work, weight: float, cautious: bool) -> tuple[str, dict[st
     """
     recipe = work.recipe
     if recipe.sampler == "dps":  # it has a step size, and no noise level
-        return "dps", {"zeta": weight}
+        return "dps", {"zeta": recipe.step_size * weight}
     if recipe.sampler == "auto" and cautious and recipe.caution < 1:
         return "diffpir", {"share": recipe.caution}
     return recipe.sampler, {}

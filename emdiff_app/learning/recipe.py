@@ -98,6 +98,12 @@ class Recipe(BaseModel):
         default=2, ge=0, description="For so many rounds; then the samples have the right spread."
     )
     sampler_steps: int = Field(default=20, ge=2, description="Steps of the sampler that restores the crops.")
+    step_size: float = Field(
+        default=1.0,
+        gt=0,
+        le=10,
+        description="Of the sampler dps alone: how far each step follows the data; 1 is the published step.",
+    )
     first_weight: float = Field(
         default=1.0,
         gt=0,
