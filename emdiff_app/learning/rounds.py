@@ -11,18 +11,15 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from emdiff_app import posterior
 from emdiff_app.diffusion import LearnedPrior, Trainer
-from emdiff_app.physics import Imaging
-from emdiff_app.posterior.steps import OwnNoise
 
 from .anchoring import Anchor
 from .control import TimeIsUp
 from .denoised import Denoiser, RecordedCrops, keep_denoiser
 from .e_step import Data, Draw, Drawn, blurs, draw_all, drawn, restoring
-from .judging import Judgement, Sampling, is_as_good, judge
+from .judging import Judgement, is_as_good
+from .jury import Jury
 from .lessons import Lessons
 from .m_step import train
 from .pacing import time_for_another
@@ -35,18 +32,14 @@ from .start import (
     first_draw,
     first_prior,
     from_pixels,
-    seen_at_once,
     start_of,
     trainer_for,
 )
 from .tempering import next_weight
 from .unlearnable import lost_bands, pixels_under_one, sentence
-from .work import State, Work, fingerprint, seeded
+from .work import State, Work, fingerprint
 
 __all__ = ["Rounds"]
-
-JUDGING = 24
-"""Steps of the sampler that judges, at most: slower ones are for the E-step."""
 
 
 class Rounds:
@@ -231,16 +224,14 @@ class Rounds:
 
     def _judge(self) -> None:
         state, work = self.state, self.work
-        result, began = None, time.monotonic()
-        if work.team.leads:
-            imaging = work.imaging_of_judged()
-            result = judge(imaging, work.judged, seeded(work.recipe.seed, 99), self._sample, self._one_pass)
+        began = time.monotonic()
+        jury = Jury(work, state, self.prior, self.anchor, self.begins_with)
+        result = jury.judge() if work.team.leads else None
         each, estimate = work.team.agreed((list(result.each), result.estimate) if result else ([], ""))
         score = sum(each) / len(each)
         best = "best" not in state.notes or is_as_good(each, state.notes["best"])
         if best:
-            # One look is what a restoration takes anyway where it is possible.
-            state.notes["estimate"] = "samples" if self.anchor.start == "one-look" else estimate
+            state.notes["estimate"] = estimate
             state.notes["best_round"] = state.round
         if not state.scores or score >= max(state.scores):
             state.notes["best"] = list(each)
@@ -278,29 +269,6 @@ class Rounds:
         )
         state.round, state.stage, state.step = self.work.recipe.last_round + 1, "e-step", 0
         self.work.keep(True)
-
-    def _sample(self, imaging: Imaging, y: Tensor, generator: torch.Generator) -> Tensor:
-        """One sample of each held-out crop, as the next E-step will draw them."""
-        if self.state.round == 0 and self.begins_with in FROM_PIXELS:
-            mean, variance = seen_at_once(self.prior, imaging, y, self.begins_with, generator, ways=1)
-            return mean + variance.sqrt() * OwnNoise(generator, len(y)).white(mean)
-        steps = max(min(self.work.recipe.sampler_steps, JUDGING), 2)
-        return posterior.get("auto").sample(
-            self.prior, imaging, y, steps=steps, generator=generator, on_step=lambda *_: self._may_stop()
-        )
-
-    def _may_stop(self) -> None:
-        """The user may leave judging off; only the start is judged to its end, so that there is a prior."""
-        if self.state.round:
-            self.work.control.check(to_the_end=True)
-
-    @property
-    def _one_pass(self) -> Sampling | None:
-        """The estimate without samples, where the network has learned to give it."""
-        start = self.anchor.start
-        if start is None:
-            return None
-        return lambda imaging, y, own: seen_at_once(self.prior, imaging, y, start, own, ways=2)[0]
 
     # words -------------------------------------------------------------------------------------
 

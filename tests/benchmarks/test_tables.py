@@ -158,6 +158,10 @@ def test_the_published_table_has_every_row(small, data, capsys):
         with Image.open(out / f"tables-denoising-{name}.png") as picture:
             assert min(picture.size) > 100
     assert "23.16 / 0.022 / 86.5" in page  # the published column
+    (steps,) = (json.loads(path.read_text()) for path in _kept.bench_folder().glob("tables-step-*.json"))
+    words = {row["row"]: row["words"] for row in rows}
+    for name in ("clean", "emdiffusion"):  # both follow the data as far as suits the clean prior best
+        assert words[name].endswith(f"a step of {max(steps, key=steps.__getitem__)}")
     assert page.count("of those without clean images") == 1
 
 
@@ -267,6 +271,14 @@ def test_the_real_sizes_are_recipes(name):
             recipe.first_steps + recipe.rounds * recipe.steps + recipe.scratch_rounds * recipe.scratch_steps
         )
         assert steps == pytest.approx(size.steps, rel=0.05)  # as many as the learners without rounds
+        assert recipe.learning_rate == size.learning_rate
+    ours = Recipe(
+        stacks=("a.tif",),
+        model=model,
+        **(size.recipe("ours", _tables_size.OURS) | size.own["ours, denoising"]),
+    )
+    steps = ours.hidden_steps + ours.neighbour_steps + (ours.rounds - 1) * ours.steps
+    assert steps == pytest.approx(size.steps, rel=0.05)
 
 
 def test_the_problems_are_those_that_were_published(data):

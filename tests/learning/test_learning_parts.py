@@ -1,6 +1,7 @@
 """The small decisions of a run: where crops lie, which anchor fits, what is lost for ever, which round is kept."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from emdiff_app.learning import PRESETS, Recipe
 from emdiff_app.learning.anchoring import anchor_for
 from emdiff_app.learning.binding import Binding, noises_of
 from emdiff_app.learning.crops import CropSet
+from emdiff_app.learning.e_step import sampler_for
 from emdiff_app.learning.extrapolating import extrapolated
 from emdiff_app.learning.judging import is_as_good
 from emdiff_app.learning.places import draw_places
@@ -190,6 +192,12 @@ def test_the_weight_goes_to_one_and_never_past_it(weight, chi2):
 def test_tempering_waits_while_the_prior_cannot_explain_the_data():
     assert next_weight(0.25, 3.9, 1, 12) == 0.25
     assert next_weight(0.25, 1.2, 1, 12) == 0.5
+
+
+def test_dps_steps_as_far_as_the_recipe_and_the_weight_say():
+    recipe = Recipe(stacks=("a.tif",), model=model(), sampler="dps", step_size=0.3)
+    assert sampler_for(SimpleNamespace(recipe=recipe), 2.0, False) == ("dps", {"zeta": pytest.approx(0.6)})
+    assert sampler_for(SimpleNamespace(recipe=recipe), 1.0, True) == ("dps", {"zeta": pytest.approx(0.3)})
 
 
 # which round is kept -----------------------------------------------------------------------------

@@ -1,0 +1,63 @@
+"""Who judges the prior of a round: it restores held-out crops as the next E-step, and later a restoration, will."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from emdiff_app import posterior
+from emdiff_app.diffusion import LearnedPrior
+from emdiff_app.physics import Imaging
+from emdiff_app.posterior.steps import OwnNoise
+
+from .anchoring import Anchor
+from .judging import Judgement, Sampling, judge
+from .recipe import FROM_PIXELS
+from .start import seen_at_once
+from .work import State, Work, seeded
+
+__all__ = ["Jury"]
+
+STEPS = 24
+"""Of the sampler, at most: slower ones are for the E-step."""
+
+
+@dataclass(frozen=True, eq=False)
+class Jury:
+    """The prior of this round, and what it may be asked for."""
+
+    work: Work
+    state: State
+    prior: LearnedPrior
+    anchor: Anchor
+    begins_with: str
+
+    def judge(self) -> Judgement:
+        """On the same crops with the same random numbers in every round."""
+        random = seeded(self.work.recipe.seed, 99)
+        found = judge(self.work.imaging_of_judged(), self.work.judged, random, self._sample, self._one_pass)
+        # One look is what a restoration takes anyway where it is possible.
+        return replace(found, estimate="samples") if self.anchor.start == "one-look" else found
+
+    def _sample(self, imaging: Imaging, y: Tensor, generator: torch.Generator) -> Tensor:
+        """One sample of each crop."""
+        if self.state.round == 0 and self.begins_with in FROM_PIXELS:
+            mean, variance = seen_at_once(self.prior, imaging, y, self.begins_with, generator, ways=1)
+            return mean + variance.sqrt() * OwnNoise(generator, len(y)).white(mean)
+        steps = max(min(self.work.recipe.sampler_steps, STEPS), 2)
+        return posterior.get("auto").sample(
+            self.prior, imaging, y, steps=steps, generator=generator, on_step=lambda *_: self._may_stop()
+        )
+
+    def _may_stop(self) -> None:
+        """The user may leave judging off; only the start is judged to its end, so that there is a prior."""
+        if self.state.round:
+            self.work.control.check(to_the_end=True)
+
+    @property
+    def _one_pass(self) -> Sampling | None:
+        """The estimate without samples, where the network has learned to give it."""
+        start = self.anchor.start
+        if start is None:
+            return None
+        return lambda imaging, y, own: seen_at_once(self.prior, imaging, y, start, own, ways=2)[0]
