@@ -51,3 +51,13 @@ def test_such_a_start_needs_no_samples_and_restores_better_than_a_gaussian(discs
         errors[start] = float(np.square(made - clean[:4]).mean())
     assert errors["auto"] < 0.8 * errors["gaussian"]
     assert errors["auto"] < 0.3 * SIGMA**2
+
+
+@pytest.mark.parametrize(("start", "kept"), [("auto", 1), ("gaussian", 0)])
+def test_a_start_that_knows_one_level_of_noise_is_never_the_prior_that_is_kept(
+    begun, monkeypatch, start, kept
+):
+    """It has nothing to draw samples with, however well it predicts."""
+    monkeypatch.setattr("emdiff_app.learning.rounds.is_as_good", lambda each, best: False)
+    scored = told(begun(start), "scored")
+    assert max(e.round for e in scored if e.best) == kept
