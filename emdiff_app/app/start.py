@@ -48,7 +48,7 @@ def _need_a_screen() -> None:
     except ImportError as error:
         raise EMDiffError(
             f"The window needs napari and Qt, and this installation lacks them ({error}); install them with: "
-            f"{Path(sys.executable).name} -m pip install 'emdiff[app]'"
+            f"{Path(sys.executable).name} -m pip install '.[app]', in the folder of EMDiff."
         ) from None
     from emdiff_app.system import has_screen
 

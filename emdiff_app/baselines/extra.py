@@ -14,6 +14,6 @@ def library(name: str, method: str) -> Any:
         return importlib.import_module(name)
     except ImportError:
         raise EMDiffError(
-            f"{method} needs {name}, which is not installed; nothing was restored. Install it with "
-            '`pip install "emdiff[bench]"`, or choose another method.'
+            f"{method} needs {name}, which is not installed; nothing was restored. In the folder of "
+            'EMDiff, `python -m pip install ".[bench]"` installs it; or choose another method.'
         ) from None

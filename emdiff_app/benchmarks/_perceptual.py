@@ -60,7 +60,7 @@ def _library(name: str) -> Any:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name == name:
-            return f'not measured: {words} is not installed (pip install "emdiff[metrics]")'
+            return f"not measured: {words} is not installed (the extra `metrics`)"
         return _failed(words, error)
     except Exception as error:
         return _failed(words, error)

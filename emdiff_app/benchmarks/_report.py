@@ -44,7 +44,8 @@ class Report:
         return self.out / file
 
     def markdown(self) -> str:
-        command = " ".join(["emdiff bench", self.name, *self.arguments])
+        words = [Path(word).name if os.sep in word else word for word in self.arguments]
+        command = " ".join(["emdiff bench", self.name, *words])
         head = f"# {self.name}\n\n`{command}`, {datetime.date.today().isoformat()}, on {machine()}."
         return "\n\n".join([head, *self.parts]) + "\n"
 

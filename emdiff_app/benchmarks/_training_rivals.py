@@ -20,8 +20,8 @@ from ._io_probe import _peak as _peak_resident
 __all__ = ["Contender", "Task", "contenders", "unet2d"]
 
 INSTALL = (
-    "This benchmark compares with diffusers, which is not installed; install it with "
-    '`pip install "emdiff[bench]"` and run it again.'
+    "This benchmark compares with diffusers, which is not installed; in the folder of "
+    'EMDiff, `python -m pip install ".[bench]"` installs it; then run it again.'
 )
 
 GROUPS = 4

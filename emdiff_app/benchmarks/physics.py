@@ -34,7 +34,7 @@ def run(report: Report) -> None:
     devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
     report.text(
         f"Times in ms, the fastest of {ROUNDS} alternating rounds, {torch.get_num_threads()} threads for ours; "
-        "ratios are those of the fastest. float32." + ("" if len(devices) > 1 else " No GPU on this machine.")
+        "ratios are those of the fastest. float32." + ("" if len(devices) > 1 else " Measured without a GPU.")
     )
     report.text("## Blur and its adjoint, 2048 x 2048")
     report.text(

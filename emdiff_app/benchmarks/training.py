@@ -36,7 +36,7 @@ def run(report: Report) -> None:
         "count. Memory is what training takes beyond a step on one tiny crop, each in a process of its own. The rival "
         "has no attention and three resolutions, like ours. Arithmetic is that of the convolutions and matrix "
         "products of a step, forward and backward; the peak is that of the fastest large matrix product or "
-        "convolution on this machine, in the same precision."
+        "convolution on the same computer, in the same precision."
     )
     for task in tasks:
         _compare(report, task, rounds=6 if quick else 10)

@@ -131,7 +131,7 @@ def judge_window(qt: Facts, missing: Mapping[str, str], screen: bool) -> Finding
             "All commands work without one; for the window use a desktop, or a remote one.",
         )
     if "error" in qt:
-        advice = 'Install Qt and napari: python -m pip install "emdiff[app]"'
+        advice = 'Install Qt and napari, in the folder of EMDiff: python -m pip install ".[app]"'
         if "QtBindingsNotFoundError" not in qt["error"]:
             advice = "Check DISPLAY and QT_QPA_PLATFORM, then install Qt again: python -m pip install "
             advice += "--force-reinstall PySide6-Essentials"

@@ -16,7 +16,7 @@ def test_without_diffusers_it_says_how_to_install_it(monkeypatch, capsys):
     )
     monkeypatch.setattr(training, "fastest", lambda work, rounds, device: [1.0] * len(work))
     assert main(["bench", "training", "quick"]) == 2
-    assert 'pip install "emdiff[bench]"' in capsys.readouterr().err
+    assert 'pip install ".[bench]"' in capsys.readouterr().err
 
 
 def test_the_fastest_of_many_is_reported_for_each():

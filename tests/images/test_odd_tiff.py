@@ -5,7 +5,7 @@ Each file is opened in a process of its own with a time limit; the outcome table
 
     python tests/images/test_odd_tiff.py
 
-and read the difference before it is committed; the table in docs/formats.md is written along with it.
+and read the difference before it is committed; the table in docs/odd-files.md is written along with it.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ import pytest
 import emdiff_app.cli
 
 GOLDEN = Path(__file__).parent / "golden" / "odd_tiff.csv"
-PAGE = Path(__file__).parents[2] / "docs" / "formats.md"
+PAGE = Path(__file__).parents[2] / "docs" / "odd-files.md"
 BEGIN, END = "<!-- odd files: begin -->", "<!-- odd files: end -->"
 FIELDS = ["file", "outcome", "axes", "shape", "dtype", "format", "compression", "checked", "pixels", "said"]
 LIMIT = 20
@@ -181,7 +181,7 @@ def as_csv(rows) -> str:
 
 
 def as_page(rows) -> str:
-    """The table for docs/formats.md: what happened, and who else finds the same pixels."""
+    """The table for docs/odd-files.md: what happened, and who else finds the same pixels."""
     lines = ["| file | outcome | stack | same pixels as |", "|---|---|---|---|"]
     for row in rows:
         sizes = " ".join(f"{a}{n}" for a, n in zip(row["axes"], row["shape"].split("x"), strict=False))
