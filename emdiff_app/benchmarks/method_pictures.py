@@ -26,6 +26,7 @@ from emdiff_app.posterior.pairs import in_pairs, variance_of
 from emdiff_app.priors import read_prior
 
 from ._learning_runs import draw, say
+from ._metrics import mean_psnr
 from ._report import Report
 from ._tables_drawing import grid, lines
 from ._words import Words
@@ -34,6 +35,8 @@ __all__ = ["run"]
 
 SIDE, IMAGES, SHOWN, SAMPLES = 64, 24, 3, 8
 FIELD = 160
+LOW, HIGH = 5.0, 55.0
+"""Grey levels that are shown as black and white."""
 TURNS = 12
 """Rounds of the curves."""
 MODEL = ImagingModel.model_validate(
@@ -125,13 +128,17 @@ def _rounds(report: Report, minutes: float) -> None:
     imaging = MODEL.bind((SIDE, SIDE))
     wide = _cells(SHOWN, seed=7, side=imaging.domain[0])
     y = imaging.simulate(wide, 8)
-    found = {"recorded": _grey(y)}
+    truth = imaging.crop(wide)
+    singles: list[tuple[str, NDArray[np.uint8]]] = []
+    found = {f"recorded: {mean_psnr(y, truth, HIGH - LOW):.1f} dB": _grey(y)}
     for number, path in priors:
         draws = _restored(path, y)
-        name = "the start: a Gaussian" if number == 0 else f"round {number}"
-        found[f"one sample, {name}"] = _grey(draws[0])
-    found["mean of the last"] = _grey(draws.mean(0))
-    found["truth"] = _grey(imaging.crop(wide))
+        name = "the start" if number == 0 else f"round {number}"
+        mean = draws.mean(0)
+        found[f"mean of {SAMPLES}, {name}: {mean_psnr(mean, truth, HIGH - LOW):.1f} dB"] = _grey(mean)
+        singles.append((f"one sample, {name}", _grey(draws[0])))
+    found["truth"] = _grey(truth)
+    found |= dict((singles[0], singles[-1]))
     found["spread: what stays open"] = _grey(3 * variance_of(draws).sqrt(), low=0.0)
     grid(
         report.picture("method-rounds.png", "Cells, recorded and restored round by round"),
@@ -184,7 +191,7 @@ def _cells(count: int, seed: int, side: int | None = None) -> Tensor:
     return torch.from_numpy(np.stack(planes)[:, None].astype(np.float32))
 
 
-def _grey(images: Tensor, low: float = 5.0, high: float = 55.0) -> NDArray[np.uint8]:
+def _grey(images: Tensor, low: float = LOW, high: float = HIGH) -> NDArray[np.uint8]:
     """The same black and white for all."""
     made: NDArray[np.uint8] = (255 * ((images - low) / (high - low)).clamp(0, 1)).byte().numpy()
     return made
