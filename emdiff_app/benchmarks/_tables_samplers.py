@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -73,12 +74,31 @@ def samplers(report: Report, asked: Asked) -> None:
         )
     headers = ["problem", "sampler", "PSNR", "SSIM", "LPIPS", "PSNR, prior of other images", "s for an image"]
     report.table([*headers, "times faster than DPS", "published PSNR / LPIPS"], table)
+    report.text(" ".join(sentence for problem in PROBLEMS for sentence in _said(rows, problem)))
     write_csv(report.out / "tables-samplers.csv", [_flat(row, size.name) for row in rows])
     values = {
         f"{row['title']}, {PROBLEMS[row['problem']]}": (row["psnr"], row["foreign_psnr"]) for row in rows
     }
     path = report.picture("tables-samplers.png", "PSNR of every sampler with both priors")
     bars(path, "Samplers", values, ("prior of such images", "prior of other images"), "dB")
+
+
+def _said(rows: Sequence[Row], problem: str) -> Iterator[str]:
+    """Who is closest, and what a reader would wonder about."""
+    here = [row for row in rows if row["problem"] == problem]
+    ours = [row for row in here if row["sampler"] == "auto"]
+    others = [row for row in here if row["sampler"] != "auto"]
+    if not ours or not others:
+        return
+    rival = max(others, key=lambda row: float(row["psnr"]))
+    each = ", ".join(f"{row['title']}: {row['psnr'] - rival['psnr']:+.2f} dB" for row in ours)
+    yield f"{PROBLEMS[problem].capitalize()}, beside the best of the others ({rival['title']}): {each}."
+    one, mean = ours[0], ours[-1]
+    if one["foreign_psnr"] > one["psnr"] and mean["foreign_psnr"] < mean["psnr"]:
+        yield (
+            "One sample from the prior of other images is closer, their mean is farther: those images are smoother, so "
+            "its samples say less of what is not known."
+        )
 
 
 def _problems(asked: Asked) -> list[Problem]:

@@ -205,6 +205,10 @@ def test_the_posters_table(small, data, capsys):
     assert len(rows) == 10
     assert {row["psnr"] != row["foreign_psnr"] for row in rows} == {True}
     assert "28.67 / 0.063" in page
+    best = max((row for row in rows[:3]), key=lambda row: float(row["psnr"]))
+    ahead = float(rows[4]["psnr"]) - float(best["psnr"])
+    assert f"beside the best of the others ({best['title']})" in page
+    assert f"mean of 2: {ahead:+.2f} dB" in page
 
 
 def test_ablations_change_one_thing_at_a_time(small, data, capsys, monkeypatch):
