@@ -86,8 +86,7 @@ class RestoreTask:
         load_torch()
         from emdiff_app.restoring import restore
 
-        # Without a noise of one's own, the prior's own imaging model is the best guess.
-        model = self.form.imaging_model() if self.form.noise else None
+        model = self.form.model_to_restore(self.image.stack)
         done = restore(
             self.image.stack,
             self.prior,
@@ -170,7 +169,6 @@ class BatchTask:
         sources = find_sources([self.folder])
         make_folder(self.out)
         prior = known_prior(self.prior, self.device)
-        model = self.form.imaging_model() if self.form.noise else None
         settings = Settings(words=self.wanted.words, samples=self.wanted.samples)
 
         def one(source: Source) -> Outcome:
@@ -183,6 +181,7 @@ class BatchTask:
 
             told(RestoreProgress(0, 1, 0, 1))
             with _opened(source.path) as stack:
+                model = self.form.model_to_restore(stack)
                 task = prepare(stack, prior, model, settings, device=self.device)
                 target = Target(self.out, source.stem)
                 if target.holds(task):

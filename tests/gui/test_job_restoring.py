@@ -10,13 +10,15 @@ import tifffile
 
 from emdiff_app.errors import EMDiffError
 from emdiff_app.gui.jobs import JobState
-from emdiff_app.gui.model_form import ModelForm, Noise
+from emdiff_app.gui.model_form import Blur, ModelForm, Noise
 from emdiff_app.gui.restoration import Wanted
-from emdiff_app.images import stack_from_array
+from emdiff_app.images import open_stack, stack_from_array
+from emdiff_app.physics import estimate_noise
 from emdiff_app.restoring import Cancelled, RestoreProgress
 from emdiff_app.restoring.trust import Grade, Reason, Verdict
 
 S = JobState
+BLUR = Blur(width=2, unit="px")
 
 
 @pytest.fixture
@@ -130,6 +132,60 @@ def test_a_folder_is_restored_file_by_file(session, host, until, small_prior, tm
     }
     assert "2 of 3 images are restored" in session.message.text
     assert "broken.tif" in session.message.text
+
+
+@pytest.mark.parametrize(
+    ("form", "kinds"),
+    [
+        (ModelForm(), None),
+        (ModelForm(blur=BLUR), ["blur"]),
+        (ModelForm(factor=2, blur=BLUR), ["blur", "downsample"]),
+    ],
+)
+def test_what_went_wrong_counts_before_the_noise_is_known(session, host, restore, until, form, kinds):
+    given = []
+
+    def engine(stack, prior, model, **rest):
+        given.append(model)
+        return honest(stack, prior, **rest)
+
+    session.form = form
+    restore(engine)
+    until(lambda: session.restoring.state is S.DONE)
+    (model,) = given
+    if kinds is None:
+        assert model is None  # nobody has said anything: the prior's own stands in
+    else:
+        assert [step.kind for step in model.operator] == kinds
+        assert model.noise == estimate_noise(host.refs[0].stack).model
+
+
+def test_a_batch_measures_the_noise_of_each_image_where_only_the_blur_is_known(
+    session, until, small_prior, tmp_path
+):
+    (tmp_path / "in").mkdir()
+    rng = np.random.default_rng(0)
+    for name, sigma in (("a", 4), ("b", 12)):
+        pixels = 100 + sigma * rng.standard_normal((48, 48))
+        tifffile.imwrite(tmp_path / "in" / f"{name}.tif", pixels.astype(np.float32))
+    session.prior = small_prior
+    session.form = ModelForm(blur=BLUR)
+    session.wanted = Wanted(spread=False)
+    session.restore_folder(tmp_path / "in", tmp_path / "out")
+    until(lambda: session.restoring.state.ended, 200)
+    models = []
+    for name in "ab":
+        with open_stack(tmp_path / "out" / f"{name}-restored.ome.tif") as made:
+            models.append(made.extras["provenance"]["imaging_model"])
+    assert [[step["kind"] for step in model["operator"]] for model in models] == [["blur"], ["blur"]]
+    assert models[0]["noise"] != models[1]["noise"]
+
+
+def test_a_blur_that_is_not_complete_is_said_before_a_restoration_starts(session, restore):
+    session.form = ModelForm(blur=Blur("image"))
+    restore(honest)
+    assert session.restoring.state is S.IDLE
+    assert "No PSF image is chosen" in session.message.text
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ class NoiseFields(QWidget):
         self.read.setValue(noise.read_noise)
         self._showing = False
         self.about.setText(
-            "Noise of the camera:" if known else "Noise: not known yet; it is measured when learning starts."
+            "Noise of the camera:" if known else "Noise: not known yet; it is measured when it is needed."
         )
         self.numbers.setVisible(known is not None)
         self.type.setVisible(known is None)

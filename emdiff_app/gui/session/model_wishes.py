@@ -60,7 +60,9 @@ class ModelWishes(State):
     def _form_or_told(self) -> ModelForm | None:
         """The form as it is now; where it cannot be used, nothing but words why."""
         try:
-            return self.form_now()
+            form = self.form_now()
+            form.imaging_model()  # a field that is empty is better said now
+            return form
         except EMDiffError as error:
             self.tell(str(error), "warning")
             return None
