@@ -122,8 +122,8 @@ def keep_model(runs: Path, model: ImagingModel) -> Path:
     return path
 
 
-def learn_line(images: Sequence[ImageRef], model: Path, choices: Choices) -> str:
-    """`emdiff learn ...` that does what Start learning would."""
+def learn_line(images: Sequence[ImageRef], model: Path | None, choices: Choices) -> str:
+    """`emdiff learn ...` that does what Start learning would; without a model it measures the noise, too."""
     options = {field: f"--{field.replace('_', '-')}" for field in ("rounds", "seed")}
     options["time_limit_min"] = "--time-limit"
     unknown = sorted(choices.changes.keys() - options.keys())
@@ -133,23 +133,30 @@ def learn_line(images: Sequence[ImageRef], model: Path, choices: Choices) -> str
             "`emdiff resume` goes on with a run that was started here."
         )
     changed = [word for field, value in choices.changes.items() for word in (options[field], str(value))]
-    words = ["learn", *_files(images), "--model", str(model), "--out", "run", "--preset", choices.preset]
-    device = [] if choices.device == "auto" else ["--device", choices.device]
-    return _line([*words, *changed, *device, *choices.start.option()])
+    words = ["learn", *_files(images), *_model(model), "--out", "run", "--preset", choices.preset]
+    return _line([*words, *changed, *_device(choices.device), *choices.start.option()])
 
 
-def restore_line(image: ImageRef, prior: Path, model: Path, wanted: Wanted) -> str:
-    """`emdiff restore ...` that does what Restore would."""
-    words = ["restore", *_files([image]), "--prior", str(prior), "--model", str(model), "--out", "restored"]
+def restore_line(image: ImageRef, prior: Path, model: Path | None, wanted: Wanted, device: str) -> str:
+    """`emdiff restore ...` that does what Restore would; without a model it takes the prior's own, too."""
+    words = ["restore", *_files([image]), "--prior", str(prior), *_model(model), "--out", "restored"]
     samples = [] if wanted.samples is None else ["--samples", str(wanted.samples)]
-    return _line([*words, *samples, "--write", ",".join(wanted.words)])
+    return _line([*words, *samples, *_device(device), "--write", ",".join(wanted.words)])
 
 
-def other_line(image: ImageRef, model: Path, wanted: Wanted) -> str:
+def other_line(image: ImageRef, model: Path | None, wanted: Wanted, device: str) -> str:
     """The same for a method without a prior."""
-    words = ["restore", *_files([image]), "--method", wanted.method, "--model", str(model)]
+    words = ["restore", *_files([image]), "--method", wanted.method, *_model(model)]
     given = [word for name, value in wanted.method_settings.items() for word in ("--set", f"{name}={value}")]
-    return _line([*words, "--out", "restored", *given])
+    return _line([*words, "--out", "restored", *_device(device), *given])
+
+
+def _model(model: Path | None) -> list[str]:
+    return [] if model is None else ["--model", str(model)]
+
+
+def _device(device: str) -> list[str]:
+    return [] if device == "auto" else ["--device", device]
 
 
 def _files(images: Sequence[ImageRef]) -> list[str]:
