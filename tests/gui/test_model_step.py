@@ -1,9 +1,11 @@
 """Step 2: every operator has its fields, and what they say can be looked at."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
 
 from emdiff_app.errors import EMDiffError
 from emdiff_app.gui.model_form import Blur, Missing, ModelForm, Noise
@@ -42,6 +44,53 @@ def test_motion_is_typed_with_its_direction(dock, session, host, click):
     assert session.form.blur.as_json() == {"kind": "motion-blur", "length_px": 7.0, "angle_deg": 45.0}
     assert blur.angle.isVisible()
     assert not blur.width.isVisible()
+
+
+def typed(box, words, qtbot):
+    box.setFocus()
+    box.selectAll()
+    qtbot.keyClicks(box, words)
+    qtbot.keyClick(box, Qt.Key.Key_Return)
+
+
+def test_correcting_one_number_of_the_noise_leaves_the_measured_ones_alone(dock, session, host, qtbot):
+    host.add()
+    session.form = ModelForm(Noise(0.0031234567, 0.000212345678, 0.0000456789))
+    noise = dock.steps.model.noise
+    assert noise.gain.text().startswith("0.0002123 ")
+    assert noise.read.text().startswith("0.00004568 ")
+    typed(noise.offset, "-0.25", qtbot)
+    assert session.form.noise == Noise(-0.25, 0.000212345678, 0.0000456789)
+    assert noise.offset.text().startswith("-0.25 ")
+    session.form = ModelForm(Noise(70000, 20000, 3))  # more than the boxes take
+    typed(noise.read, "3.25", qtbot)
+    assert session.form.noise == Noise(70000, 20000, 3.25)
+
+
+@pytest.mark.parametrize(
+    ("blur", "shown"),
+    [
+        (
+            Blur("motion", unit="px", length=7.125, angle_deg=22.5),
+            {"angle": "22.5 degrees", "length": "7.125"},
+        ),
+        (Blur("microscope", na=1.395, wavelength_nm=508.5), {"na": "1.395", "wavelength": "508.5 nm"}),
+        (Blur("gaussian", width=0.01234), {"width": "0.01234"}),
+        (Blur("microscope", na=1.4, wavelength_nm=520), {"na": "1.40", "wavelength": "520 nm"}),
+    ],
+)
+def test_a_blur_is_shown_and_kept_as_exactly_as_it_was_read(dock, session, host, click, qtbot, blur, shown):
+    host.add()
+    session.form = ModelForm(Noise(), blur)
+    fields = dock.steps.model.blur
+    assert {name: getattr(fields, name).text() for name in shown} == shown
+    click(fields.on)
+    assert session.form.blur is None
+    click(fields.on)
+    assert session.form.blur == blur
+    if blur.kind == "microscope":
+        typed(fields.index, "1.33", qtbot)
+        assert session.form.blur == dataclasses.replace(blur, index=1.33)
 
 
 def test_a_psf_image_is_asked_for_and_named(dock, session, host, click, tmp_path):
