@@ -88,9 +88,7 @@ def make_run(
     """A run folder whose recipe names files; images that are no files are written into it."""
     if not images:
         raise RunError("No image is ticked, so there is nothing to learn from; tick one under Images.")
-    channels = {image.channel for image in images}
-    # One recipe names one channel: images that differ in it, or are no files, are written out.
-    as_files = len(channels) == 1 and all(image.file and image.file.exists() for image in images)
+    as_files = _can_be_named(images, choices)
     names = [f"{number:02d}.ome.tif" for number in range(len(images))]
     paths = [
         image.file if as_files else folder / "images" / name
@@ -99,7 +97,8 @@ def make_run(
     recipe = Recipe.model_validate(
         {
             "stacks": [str(path) for path in paths],
-            "channel": channels.pop() if as_files else None,
+            "channel": images[0].channel if as_files else None,
+            "axes": images[0].said.get("axes") if as_files else None,
             "model": model,
             **choices.fields(),
         }
@@ -111,6 +110,14 @@ def make_run(
             assert path is not None
             save_stack(image.stack, path)
     return run
+
+
+def _can_be_named(images: Sequence[ImageRef], choices: "Choices") -> bool:
+    """Whether one recipe can name them all: as files of which it says the same, and no more than is true of others."""
+    ways = {(image.channel, image.said.get("axes")) for image in images}
+    others_too = choices.start.kind == "clean" and images[0].said.get("axes") is not None
+    files = all(image.file and image.file.exists() for image in images)
+    return files and len(ways) == 1 and not others_too
 
 
 def keep_model(runs: Path, model: ImagingModel) -> Path:
@@ -160,7 +167,7 @@ def _device(device: str) -> list[str]:
 
 
 def _files(images: Sequence[ImageRef]) -> list[str]:
-    """The files of the images, and their channel where the files hold several."""
+    """The files of the images, their channel where the files hold several, and their axes where the user told them."""
     if not images:
         raise EMDiffError("No image is chosen, so there is no command to copy; choose one under Images.")
     missing = [image.name for image in images if image.file is None]
@@ -169,14 +176,25 @@ def _files(images: Sequence[ImageRef]) -> list[str]:
             f"{missing[0]} is not a file by itself, so no command can name it; nothing was copied. Save it "
             "as a file and open that."
         )
-    channels = {image.channel for image in images}
-    if len(channels) > 1:
-        raise EMDiffError(
-            "The ticked images are different channels, which one command cannot name; nothing was copied. "
-            "Tick images of one channel."
-        )
-    (channel,) = channels
-    return [*(str(image.file) for image in images), *([] if channel is None else ["--channel", str(channel)])]
+    channel = _one_of_all(
+        [image.channel for image in images],
+        "The ticked images are different channels, which one command cannot name; nothing was copied. "
+        "Tick images of one channel.",
+    )
+    axes = _one_of_all(
+        [image.said.get("axes") for image in images],
+        "The axes of some ticked images are in their files and those of others were told, which one command cannot "
+        "say; nothing was copied. Tick images of one kind.",
+    )
+    given = {"--channel": channel, "--axes": axes}
+    words = [word for name, value in given.items() if value is not None for word in (name, str(value))]
+    return [*(str(image.file) for image in images), *words]
+
+
+def _one_of_all(values: Sequence[Any], otherwise: str) -> Any:
+    if len(set(values)) > 1:
+        raise EMDiffError(otherwise)
+    return values[0]
 
 
 def _line(words: Sequence[str]) -> str:
