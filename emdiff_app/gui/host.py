@@ -16,8 +16,8 @@ from .phrases import in_the_window
 __all__ = ["IMAGE_KINDS", "SAID", "Host", "ImageRef", "MaskRef", "Message", "Offer", "Result"]
 
 IMAGE_KINDS = "Images (*.tif *.tiff *.png *.jpg *.jpeg *.npy *.zarr);;All files (*)"
-SAID = "said"
-"""Among the extras of a stack: what the user has said over its file."""
+SAID = "emdiff said"
+"""Among the extras of a stack, and the metadata of a layer: what the user has said over the file."""
 WORDS = {"T": "time points", "C": "channels", "Z": "planes"}
 
 

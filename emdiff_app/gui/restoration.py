@@ -146,7 +146,7 @@ class BatchTask:
     form: ModelForm
     wanted: Wanted
     device: str
-    options: Mapping[str, Any] = field(default_factory=dict)
+    said: Mapping[str, Any] = field(default_factory=dict)  # over the files, as `open_stack` takes it
 
     def __call__(self, talk: Talk) -> Restored:
         from .torch_ahead import load_torch
@@ -180,7 +180,7 @@ class BatchTask:
                 )
 
             told(RestoreProgress(0, 1, 0, 1))
-            with _opened(source.path) as stack:
+            with _opened(source.path, self.said) as stack:
                 model = self.form.model_to_restore(stack)
                 task = prepare(stack, prior, model, settings, device=self.device)
                 target = Target(self.out, source.stem)
@@ -206,7 +206,7 @@ def batch_words(outcomes: Sequence["Outcome"], out: Path, judged: bool = True) -
     return Restored(words, said, judged=judged)
 
 
-def _opened(path: Path) -> Stack:
+def _opened(path: Path, said: Mapping[str, Any]) -> Stack:
     from emdiff_app.images import open_stack
 
-    return open_stack(path)
+    return open_stack(path, **said)

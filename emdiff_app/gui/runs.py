@@ -17,7 +17,7 @@ from platformdirs import user_data_path
 from emdiff_app.errors import EMDiffError, RunError
 from emdiff_app.images import save_stack
 from emdiff_app.images.atomic import write_bytes
-from emdiff_app.learning import PRESETS, Preset, Recipe, RunFolder
+from emdiff_app.learning import PRESETS, Preset, Recipe, RunFolder, one_channel
 from emdiff_app.physics import ImagingModel
 
 from .host import ImageRef
@@ -88,6 +88,8 @@ def make_run(
     """A run folder whose recipe names files; images that are no files are written into it."""
     if not images:
         raise RunError("No image is ticked, so there is nothing to learn from; tick one under Images.")
+    for image in images:
+        one_channel(image.stack)
     as_files = _can_be_named(images, choices)
     names = [f"{number:02d}.ome.tif" for number in range(len(images))]
     paths = [

@@ -16,7 +16,7 @@ from emdiff_app.gui.model_form import ModelForm, Noise
 from emdiff_app.gui.phrases import axes_offered, in_the_window
 from emdiff_app.gui.start_from import StartFrom
 from emdiff_app.gui.thumbnails import thumbnail
-from emdiff_app.images import PixelSize, stack_from_array
+from emdiff_app.images import PixelSize, open_stack, stack_from_array
 from emdiff_app.learning import RunFolder, open_recorded
 
 
@@ -105,7 +105,12 @@ def test_axes_that_were_assumed_are_confirmed_or_changed_with_a_button(dock, ses
     assert not facts.doubt.isVisible()
 
 
-def test_what_the_user_says_is_written_into_the_layer():
+def _saved(folder):
+    np.save(folder / "other.npy", np.zeros((6, 20, 30)))
+    return folder / "other.npy"
+
+
+def test_what_the_user_says_is_written_into_the_layer(tmp_path):
     viewer = ViewerModel()
     host = LayersHost(viewer)
     viewer.add_image(np.zeros((6, 20, 30)), name="plain")
@@ -118,6 +123,8 @@ def test_what_the_user_says_is_written_into_the_layer():
     assert ref.stack.axes == "TYX"
     assert ref.stack.pixel_size == {"Y": PixelSize(0.2), "X": PixelSize(0.2)}
     assert tuple(viewer.layers[0].scale[1:]) == (0.2, 0.2)
+    assert ref.said == {"axes": "TYX", "pixel_size": {"Y": 0.2, "X": 0.2}}
+    assert open_stack(_saved(tmp_path), **ref.said).pixel_size["X"] == PixelSize(0.2)
 
 
 def test_an_axis_that_is_channels_becomes_one_image_for_each():
@@ -129,14 +136,23 @@ def test_an_axis_that_is_channels_becomes_one_image_for_each():
     refs = host.list_images()
     assert [r.stack.axes for r in refs[1:]] == ["YX", "YX"]
     assert [r.channel for r in refs[1:]] == [0, 1]
+    assert [r.said for r in refs[1:]] == [{"axes": "CYX"}] * 2
+
+
+def test_channels_in_one_image_are_not_learned_together(session, host, until):
+    host.add(axes="CYX", channels=("405", "488", "561"))
+    session.form = ModelForm(Noise(0, 1, 1))
+    session.learn()
+    until(lambda: session.learning.state is JobState.FAILED)
+    assert "3 channels (405, 488, 561)" in session.message.text
+    assert "nothing was started. Say under Images that the axis is channels" in session.message.text
+    assert not list(session.runs_folder.glob("*"))
 
 
 def test_a_file_with_an_assumed_axis_is_certain_once_it_was_confirmed(session, host, qtbot, tmp_path):
     viewer = ViewerModel()
     napari = LayersHost(viewer)
     tifffile.imwrite(tmp_path / "pages.tif", np.zeros((7, 16, 16), np.uint8), metadata=None)
-    from emdiff_app.images import open_stack
-
     napari.show_stack(open_stack(tmp_path / "pages.tif"))
     (ref,) = napari.list_images()
     assert not ref.axes_known
