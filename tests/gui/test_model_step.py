@@ -8,6 +8,7 @@ import pytest
 from qtpy.QtCore import Qt
 
 from emdiff_app.errors import EMDiffError
+from emdiff_app.gui.jobs import JobState
 from emdiff_app.gui.model_form import Blur, Missing, ModelForm, Noise
 from emdiff_app.gui.model_pictures import draw_psf, preview_model
 from emdiff_app.images import PixelSize, stack_from_array
@@ -121,6 +122,32 @@ def test_pixels_painted_in_a_layer_are_the_missing_ones(dock, session, host, cli
     assert mask.invert
 
 
+def test_a_layer_that_was_deleted_is_not_replaced_by_the_file_that_was_chosen_before(
+    dock, session, host, click, tmp_path
+):
+    host.add(source=tmp_path / "cells.tif")
+    session.form = ModelForm(Noise(0, 1, 1))
+    missing = dock.steps.model.missing
+    np.save(tmp_path / "dead.npy", np.ones((48, 48)))
+    host.answers = [[tmp_path / "dead.npy"]]
+    click(missing.on)
+    missing.which.setCurrentIndex(missing.which.findData("file"))
+    click(missing.file)
+    assert session.command_line()  # the file marks them
+    host.new_mask(host.refs[0].key)
+    missing.which.setCurrentIndex(missing.which.findData("drawn"))
+    host.masks.clear()
+    host.images_changed.emit()
+    assert missing.which.currentText() == "No layer yet"
+    session.learn()
+    assert session.learning.state is JobState.IDLE
+    assert "Nothing says which pixels are missing" in session.message.text
+    with pytest.raises(EMDiffError, match="which pixels are missing"):
+        session.command_line()
+    missing.which.setCurrentIndex(missing.which.findData("file"))
+    assert session.form.missing.path == str(tmp_path / "dead.npy")  # the choice is still there to go back to
+
+
 def test_a_measured_noise_has_its_curve_to_look_at(dock, session, host, click, qtbot):
     host.add()
     noise = dock.steps.model.noise
@@ -173,6 +200,39 @@ def test_a_preview_checks_a_restored_image_against_the_recording():
     assert good.residual.std() == pytest.approx(1, abs=0.05)
     wrong = preview_model(model, own, stack_from_array(truth + 60, "YX"))
     assert "does not match your data" in wrong.sentence
+
+
+@pytest.mark.parametrize("factor", [1, 2])
+def test_a_preview_of_a_large_image_has_its_own_part_of_the_mask(tmp_path, factor):
+    dead = np.zeros((260, 320), np.uint8)
+    dead[100:160, 120:200] = 1  # of the middle of the image
+    np.save(tmp_path / "dead.npy", dead)
+    pixels = np.random.default_rng(0).poisson(100, dead.shape).astype(np.float32)
+    own = stack_from_array(pixels, "YX", pixel_size=PIXEL)
+    form = ModelForm(Noise(0, 1, 0), factor=factor, missing=Missing("file", path=str(tmp_path / "dead.npy")))
+    clean, again, shown = (picture.pixels for picture in preview_model(form.imaging_model(), own).pictures)
+    assert shown.shape == (192, 192)
+    assert again.shape == (len(clean) // factor, len(clean) // factor)
+    rows, columns = ((n - len(again)) // 2 for n in dead.shape)
+    cut = dead[rows : rows + len(again), columns : columns + len(again)] == 1
+    assert cut.any()
+    assert not cut.all()
+    assert not again[cut].any()
+    assert again[~cut].mean() > 50
+
+
+def test_a_preview_checks_a_large_restored_image_where_it_was_recorded(tmp_path):
+    dead = np.zeros((260, 320), np.uint8)
+    dead[100:160, 120:200] = 1
+    np.save(tmp_path / "dead.npy", dead)
+    truth = np.full(dead.shape, 100, np.float32)
+    recorded = np.where(dead, 0, np.random.default_rng(0).poisson(truth)).astype(np.float32)
+    form = ModelForm(Noise(0, 1, 0), missing=Missing("file", path=str(tmp_path / "dead.npy")))
+    own = stack_from_array(recorded, "YX", pixel_size=PIXEL)
+    found = preview_model(form.imaging_model(), own, stack_from_array(truth, "YX"))
+    assert "explains your data" in found.sentence
+    assert found.residual.shape == (192, 192)
+    assert np.abs(found.residual).max() < 6  # what was not recorded is not compared
 
 
 def test_the_preview_opens_with_the_pictures(dock, session, host, click, qtbot):

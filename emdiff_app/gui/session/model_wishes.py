@@ -73,8 +73,8 @@ class ModelWishes(State):
         if missing is None or missing.kind != "layer":
             return self.form
         marked = self.host.mask(missing.layer)
-        if marked is None:
-            return self.form
+        if marked is None:  # and a file that was chosen before marks nothing here
+            return replace(self.form, missing=replace(missing, path=""))
         if not marked.any():
             raise EMDiffError(
                 "Nothing is painted in the layer of the missing pixels, so nothing was started; paint over them, or "
