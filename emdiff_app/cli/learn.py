@@ -31,7 +31,8 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Learn what clean images look like from corrupted ones alone."""
-    from emdiff_app.learning import PRESETS, RunFolder
+    from emdiff_app.images import open_stack
+    from emdiff_app.learning import PRESETS, RunFolder, one_channel
 
     from ._learning import learn_here
     from ._model import model_or_estimate
@@ -52,6 +53,9 @@ def command(
     fields |= {"device": device, "seed": seed, **_start(start)}
     paths = [path.absolute() for path in stacks]
     RunFolder.check_free(out)
+    for path in paths:
+        with open_stack(path, axes=axes, pixel_size=pixel_size, channel=channel) as stack:
+            one_channel(stack)
     chosen, said = model_or_estimate(model, paths, axes=axes, pixel_size=pixel_size, channel=channel)
     for sentence in said:
         say(sentence)

@@ -13,9 +13,11 @@ from emdiff_app.images import Stack
 
 from .phrases import in_the_window
 
-__all__ = ["IMAGE_KINDS", "Host", "ImageRef", "MaskRef", "Message", "Offer", "Result"]
+__all__ = ["IMAGE_KINDS", "SAID", "Host", "ImageRef", "MaskRef", "Message", "Offer", "Result"]
 
 IMAGE_KINDS = "Images (*.tif *.tiff *.png *.jpg *.jpeg *.npy *.zarr);;All files (*)"
+SAID = "emdiff said"
+"""Among the extras of a stack, and the metadata of a layer: what the user has said over the file."""
 WORDS = {"T": "time points", "C": "channels", "Z": "planes"}
 
 
@@ -39,6 +41,12 @@ class ImageRef:
     def file(self) -> Path | None:
         """The file that holds exactly these pixels, if there is one."""
         return self.stack.source
+
+    @property
+    def said(self) -> Mapping[str, Any]:
+        """What the user has said over the file, as `open_stack` takes it."""
+        told: Mapping[str, Any] = self.stack.extras.get(SAID, {})
+        return told
 
     def size_words(self) -> str:
         """`60 planes of 1024 x 1024 pixels, uint16, channel 2 (DAPI)`."""

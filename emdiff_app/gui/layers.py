@@ -9,6 +9,7 @@ import numpy as np
 
 from emdiff_app.images import AXES, PixelSize, Stack, stack_from_array
 
+from .host import SAID
 from .phrases import axes_offered
 
 __all__ = [
@@ -116,9 +117,17 @@ def layer_stack(layer: Any) -> tuple[Stack, Origin | None, bool]:
             # The user has corrected them in the viewer: the file no longer says the same.
             stack = stack.with_(axes=axes if known else stack.axes, pixel_size=sizes, source=None)
             stack = without_doubts(stack)
+        stack = _with_said(stack, layer)
         return stack, origin, not any(axes_offered(sentence) for sentence in stack.warnings)
     pixels = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
-    return stack_from_array(pixels, axes, pixel_size=sizes, name=layer.name), None, known
+    stack = stack_from_array(pixels, axes, pixel_size=sizes, name=layer.name)
+    return _with_said(stack, layer), None, known
+
+
+def _with_said(stack: Stack, layer: Any) -> Stack:
+    """What the user has said of a layer goes along with its stack."""
+    told = {**stack.extras.get(SAID, {}), **layer.metadata.get(SAID, {})}
+    return stack.with_(extras={**stack.extras, SAID: told}) if told else stack
 
 
 def without_doubts(stack: Stack) -> Stack:

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 from emdiff_app.errors import EMDiffError
 from emdiff_app.images import Stack
 
-from .host import ImageRef, MaskRef, Message, Result
+from .host import SAID, ImageRef, MaskRef, Message, Result
 from .layers import (
     KEY,
     LazyPixels,
@@ -121,9 +121,11 @@ class LayersHost:
             return
         if axes and "C" in axes:  # every channel is a layer by itself
             stack, _, _ = layer_stack(layer)
-            self.show_stack(without_doubts(stack.with_(axes=axes, source=None)))
+            told = {**stack.extras, SAID: {**stack.extras.get(SAID, {}), "axes": axes}}
+            self.show_stack(without_doubts(stack.with_(axes=axes, source=None, extras=told)))
             layer.visible = False
             return
+        layer.metadata[SAID] = {**layer.metadata.get(SAID, {}), **_new(layer, axes, pixel_size)}
         origin = layer.metadata.get(KEY)
         if isinstance(origin, Origin):
             layer.metadata[KEY] = replace(origin, stack=without_doubts(origin.stack))
@@ -181,6 +183,14 @@ class LayersHost:
     def ask_new_file(self, title: str, suggestion: str, kinds: str) -> Path | None:
         name, _ = QFileDialog.getSaveFileName(self.parent, title, suggestion, kinds)
         return Path(name) if name else None
+
+
+def _new(layer: Any, axes: str | None, pixel_size: Mapping[str, float] | None) -> dict[str, Any]:
+    """Of what the user says, that which the file does not; the axes of one channel are not those of its file."""
+    stack, origin, _ = layer_stack(layer)
+    other_axes = axes and axes != stack.axes and not (origin and origin.channel is not None)
+    sizes = {**stack.extras.get(SAID, {}).get("pixel_size", {}), **(pixel_size or {})}
+    return ({"axes": axes} if other_axes else {}) | ({"pixel_size": sizes} if sizes else {})
 
 
 def _key(layer: Any) -> str:

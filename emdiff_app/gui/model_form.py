@@ -42,6 +42,15 @@ class ModelForm:
 
         return self.with_noise(estimate_noise(stack).model)
 
+    @property
+    def says_nothing(self) -> bool:
+        """Whether nobody has filled in anything, so that another model may stand in its place."""
+        return self == ModelForm()
+
+    def model_to_restore(self, stack: Stack) -> ImagingModel | None:
+        """The model for `stack`; None where the form says nothing: the prior's own is then the best guess."""
+        return None if self.says_nothing else self.complete(stack).imaging_model()
+
     def imaging_model(self) -> ImagingModel:
         """The model for the engine; a wrong field is refused in words."""
         return ImagingModel.parse(self.as_json(), name="What went wrong")

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emdiff_app.errors import PhysicsError
-from emdiff_app.images import PixelSize, Stack, open_stack, stack_from_array
+from emdiff_app.images import IntensityScale, PixelSize, Stack, open_stack, stack_from_array
 from emdiff_app.physics import BlurSpec, ImagingModel, MotionBlurSpec
 from emdiff_app.resources import resource_path
 
 from .torch_ahead import load_torch
+
+if TYPE_CHECKING:
+    from emdiff_app.restoring.optics import Optics
 
 __all__ = ["ModelPreview", "NoiseFit", "Picture", "PsfPicture", "draw_psf", "noise_fit", "preview_model"]
 
@@ -91,13 +94,15 @@ def preview_model(model: ImagingModel, recorded: Stack, restored: Stack | None =
     """Record a sample under the model: the restored image if there is one, else a clean one that ships with us."""
     load_torch()
     index = tuple(n // 2 for n in recorded.shape[: len(recorded.outer_axes)])
-    y = _middle(_first_colour(recorded.plane(index)), SIDE)
+    plane = _first_colour(recorded.plane(index))
+    y = plane[_window(plane.shape, (SIDE, SIDE))]
     low, high = np.percentile(y[np.isfinite(y)], (0.5, 99.8))
     limits = (float(low), float(high))
     if restored is not None and restored.shape == recorded.shape:
-        return _checked(model, recorded, y, _middle(_first_colour(restored.plane(index)), SIDE), limits)
+        again = _first_colour(restored.plane(index))[_window(plane.shape, (SIDE, SIDE))]
+        return _checked(model, recorded, y, again, limits)
     sample = _sample(y.shape, limits)
-    again = _recorded(model, sample, recorded.pixel_size)
+    again = _recorded(model, sample, recorded)
     sentence = (
         "If the second picture is as blurred and as noisy as yours, the model is right. The sample itself is not from "
         "your image."
@@ -118,24 +123,35 @@ def _checked(
 
     from emdiff_app.physics.checking import agreement, on_domain
 
-    imaging = model.bind(y.shape, pixel_size=recorded.pixel_size)
+    imaging = _optics(model, recorded).bind(_window(recorded.plane_shape, y.shape))
     data = torch.from_numpy(np.ascontiguousarray(y, np.float32))[None, None]
     image, counted = on_domain(imaging, torch.from_numpy(np.ascontiguousarray(x, np.float32))[None, None])
     found = agreement(imaging, data, image, counted)
     residual = torch.where(counted, imaging.residual(data, image), 0.0)[0, 0].numpy()
-    again = _recorded(model, x, recorded.pixel_size)
+    again = _recorded(model, x, recorded)
     pictures = (Picture("restored", x), Picture("recorded again", again), Picture("your image", y))
     return ModelPreview(pictures, limits, found.verdict, residual)
 
 
-def _recorded(model: ImagingModel, x: NDArray[Any], pixel_size: Mapping[str, PixelSize]) -> NDArray[Any]:
+def _recorded(model: ImagingModel, x: NDArray[Any], recorded: Stack) -> NDArray[Any]:
+    """What the model makes of a sample that lies in the middle of the recorded image, where its masks are cut."""
     from emdiff_app.physics import simulate_stack
 
     # The sample stands for finer pixels where the model makes them coarser.
-    stack = stack_from_array(
-        x.astype(np.float32), "YX", pixel_size={a: pixel_size[a] for a in "YX" if a in pixel_size}
-    )
-    return simulate_stack(stack, model, seed=0).plane()
+    optics = _optics(model, recorded)
+    small = tuple(n // f for n, f in zip(x.shape, optics.factors, strict=True))
+    bound = optics.bind(_window(recorded.plane_shape, small))
+    return simulate_stack(stack_from_array(x.astype(np.float32), "YX"), model, seed=0, bound=bound).plane()
+
+
+def _optics(model: ImagingModel, recorded: Stack) -> Optics:
+    """The model on a whole recorded plane, for a window of it."""
+    import torch
+
+    from emdiff_app.restoring.optics import Optics
+
+    as_recorded = IntensityScale(offset=0.0, gain=1.0)
+    return Optics(model, recorded.plane_shape[:2], recorded.pixel_size, as_recorded, torch.device("cpu"))
 
 
 def _sample(shape: tuple[int, ...], limits: tuple[float, float]) -> NDArray[Any]:
@@ -144,12 +160,15 @@ def _sample(shape: tuple[int, ...], limits: tuple[float, float]) -> NDArray[Any]
         clean = truth.plane((0,) * len(truth.outer_axes)).astype(np.float32)
     low, high = np.percentile(clean, (0.5, 99.8))
     clean = limits[0] + (clean - low) * (limits[1] - limits[0]) / max(float(high - low), 1e-9)
-    return _middle(clean, min(*shape, *clean.shape))
+    side = min(*shape, *clean.shape)
+    return clean[_window(clean.shape, (side, side))]
 
 
-def _middle(plane: NDArray[Any], side: int) -> NDArray[Any]:
-    rows, columns = (max((n - side) // 2, 0) for n in plane.shape[:2])
-    return plane[rows : rows + side, columns : columns + side]
+def _window(shape: Sequence[int], size: Sequence[int]) -> tuple[slice, ...]:
+    """The middle of a plane, of this size where the plane is as large."""
+    sizes = [min(n, wanted) for n, wanted in zip(shape[:2], size, strict=True)]
+    starts = [(n - own) // 2 for n, own in zip(shape, sizes, strict=False)]
+    return tuple(slice(start, start + own) for start, own in zip(starts, sizes, strict=True))
 
 
 def _first_colour(plane: NDArray[Any]) -> NDArray[Any]:

@@ -86,8 +86,7 @@ class RestoreTask:
         load_torch()
         from emdiff_app.restoring import restore
 
-        # Without a noise of one's own, the prior's own imaging model is the best guess.
-        model = self.form.imaging_model() if self.form.noise else None
+        model = self.form.model_to_restore(self.image.stack)
         done = restore(
             self.image.stack,
             self.prior,
@@ -147,7 +146,7 @@ class BatchTask:
     form: ModelForm
     wanted: Wanted
     device: str
-    options: Mapping[str, Any] = field(default_factory=dict)
+    said: Mapping[str, Any] = field(default_factory=dict)  # over the files, as `open_stack` takes it
 
     def __call__(self, talk: Talk) -> Restored:
         from .torch_ahead import load_torch
@@ -170,7 +169,6 @@ class BatchTask:
         sources = find_sources([self.folder])
         make_folder(self.out)
         prior = known_prior(self.prior, self.device)
-        model = self.form.imaging_model() if self.form.noise else None
         settings = Settings(words=self.wanted.words, samples=self.wanted.samples)
 
         def one(source: Source) -> Outcome:
@@ -182,7 +180,8 @@ class BatchTask:
                 )
 
             told(RestoreProgress(0, 1, 0, 1))
-            with _opened(source.path) as stack:
+            with _opened(source.path, self.said) as stack:
+                model = self.form.model_to_restore(stack)
                 task = prepare(stack, prior, model, settings, device=self.device)
                 target = Target(self.out, source.stem)
                 if target.holds(task):
@@ -207,7 +206,7 @@ def batch_words(outcomes: Sequence["Outcome"], out: Path, judged: bool = True) -
     return Restored(words, said, judged=judged)
 
 
-def _opened(path: Path) -> Stack:
+def _opened(path: Path, said: Mapping[str, Any]) -> Stack:
     from emdiff_app.images import open_stack
 
-    return open_stack(path)
+    return open_stack(path, **said)

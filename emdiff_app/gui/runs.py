@@ -17,7 +17,7 @@ from platformdirs import user_data_path
 from emdiff_app.errors import EMDiffError, RunError
 from emdiff_app.images import save_stack
 from emdiff_app.images.atomic import write_bytes
-from emdiff_app.learning import PRESETS, Preset, Recipe, RunFolder
+from emdiff_app.learning import PRESETS, Preset, Recipe, RunFolder, one_channel
 from emdiff_app.physics import ImagingModel
 
 from .host import ImageRef
@@ -88,9 +88,9 @@ def make_run(
     """A run folder whose recipe names files; images that are no files are written into it."""
     if not images:
         raise RunError("No image is ticked, so there is nothing to learn from; tick one under Images.")
-    channels = {image.channel for image in images}
-    # One recipe names one channel: images that differ in it, or are no files, are written out.
-    as_files = len(channels) == 1 and all(image.file and image.file.exists() for image in images)
+    for image in images:
+        one_channel(image.stack)
+    as_files = _can_be_named(images, choices)
     names = [f"{number:02d}.ome.tif" for number in range(len(images))]
     paths = [
         image.file if as_files else folder / "images" / name
@@ -99,7 +99,8 @@ def make_run(
     recipe = Recipe.model_validate(
         {
             "stacks": [str(path) for path in paths],
-            "channel": channels.pop() if as_files else None,
+            "channel": images[0].channel if as_files else None,
+            "axes": images[0].said.get("axes") if as_files else None,
             "model": model,
             **choices.fields(),
         }
@@ -113,6 +114,14 @@ def make_run(
     return run
 
 
+def _can_be_named(images: Sequence[ImageRef], choices: "Choices") -> bool:
+    """Whether one recipe can name them all: as files of which it says the same, and no more than is true of others."""
+    ways = {(image.channel, image.said.get("axes")) for image in images}
+    others_too = choices.start.kind == "clean" and images[0].said.get("axes") is not None
+    files = all(image.file and image.file.exists() for image in images)
+    return files and len(ways) == 1 and not others_too
+
+
 def keep_model(runs: Path, model: ImagingModel) -> Path:
     """The model as a file that a command can name; the same model is the same file."""
     text = model.to_json()
@@ -122,8 +131,8 @@ def keep_model(runs: Path, model: ImagingModel) -> Path:
     return path
 
 
-def learn_line(images: Sequence[ImageRef], model: Path, choices: Choices) -> str:
-    """`emdiff learn ...` that does what Start learning would."""
+def learn_line(images: Sequence[ImageRef], model: Path | None, choices: Choices) -> str:
+    """`emdiff learn ...` that does what Start learning would; without a model it measures the noise, too."""
     options = {field: f"--{field.replace('_', '-')}" for field in ("rounds", "seed")}
     options["time_limit_min"] = "--time-limit"
     unknown = sorted(choices.changes.keys() - options.keys())
@@ -133,27 +142,34 @@ def learn_line(images: Sequence[ImageRef], model: Path, choices: Choices) -> str
             "`emdiff resume` goes on with a run that was started here."
         )
     changed = [word for field, value in choices.changes.items() for word in (options[field], str(value))]
-    words = ["learn", *_files(images), "--model", str(model), "--out", "run", "--preset", choices.preset]
-    device = [] if choices.device == "auto" else ["--device", choices.device]
-    return _line([*words, *changed, *device, *choices.start.option()])
+    words = ["learn", *_files(images), *_model(model), "--out", "run", "--preset", choices.preset]
+    return _line([*words, *changed, *_device(choices.device), *choices.start.option()])
 
 
-def restore_line(image: ImageRef, prior: Path, model: Path, wanted: Wanted) -> str:
-    """`emdiff restore ...` that does what Restore would."""
-    words = ["restore", *_files([image]), "--prior", str(prior), "--model", str(model), "--out", "restored"]
+def restore_line(image: ImageRef, prior: Path, model: Path | None, wanted: Wanted, device: str) -> str:
+    """`emdiff restore ...` that does what Restore would; without a model it takes the prior's own, too."""
+    words = ["restore", *_files([image]), "--prior", str(prior), *_model(model), "--out", "restored"]
     samples = [] if wanted.samples is None else ["--samples", str(wanted.samples)]
-    return _line([*words, *samples, "--write", ",".join(wanted.words)])
+    return _line([*words, *samples, *_device(device), "--write", ",".join(wanted.words)])
 
 
-def other_line(image: ImageRef, model: Path, wanted: Wanted) -> str:
+def other_line(image: ImageRef, model: Path | None, wanted: Wanted, device: str) -> str:
     """The same for a method without a prior."""
-    words = ["restore", *_files([image]), "--method", wanted.method, "--model", str(model)]
+    words = ["restore", *_files([image]), "--method", wanted.method, *_model(model)]
     given = [word for name, value in wanted.method_settings.items() for word in ("--set", f"{name}={value}")]
-    return _line([*words, "--out", "restored", *given])
+    return _line([*words, "--out", "restored", *_device(device), *given])
+
+
+def _model(model: Path | None) -> list[str]:
+    return [] if model is None else ["--model", str(model)]
+
+
+def _device(device: str) -> list[str]:
+    return [] if device == "auto" else ["--device", device]
 
 
 def _files(images: Sequence[ImageRef]) -> list[str]:
-    """The files of the images, and their channel where the files hold several."""
+    """The files of the images, their channel where the files hold several, and their axes where the user told them."""
     if not images:
         raise EMDiffError("No image is chosen, so there is no command to copy; choose one under Images.")
     missing = [image.name for image in images if image.file is None]
@@ -162,14 +178,25 @@ def _files(images: Sequence[ImageRef]) -> list[str]:
             f"{missing[0]} is not a file by itself, so no command can name it; nothing was copied. Save it "
             "as a file and open that."
         )
-    channels = {image.channel for image in images}
-    if len(channels) > 1:
-        raise EMDiffError(
-            "The ticked images are different channels, which one command cannot name; nothing was copied. "
-            "Tick images of one channel."
-        )
-    (channel,) = channels
-    return [*(str(image.file) for image in images), *([] if channel is None else ["--channel", str(channel)])]
+    channel = _one_of_all(
+        [image.channel for image in images],
+        "The ticked images are different channels, which one command cannot name; nothing was copied. "
+        "Tick images of one channel.",
+    )
+    axes = _one_of_all(
+        [image.said.get("axes") for image in images],
+        "The axes of some ticked images are in their files and those of others were told, which one command cannot "
+        "say; nothing was copied. Tick images of one kind.",
+    )
+    given = {"--channel": channel, "--axes": axes}
+    words = [word for name, value in given.items() if value is not None for word in (name, str(value))]
+    return [*(str(image.file) for image in images), *words]
+
+
+def _one_of_all(values: Sequence[Any], otherwise: str) -> Any:
+    if len(set(values)) > 1:
+        raise EMDiffError(otherwise)
+    return values[0]
 
 
 def _line(words: Sequence[str]) -> str:

@@ -1,7 +1,7 @@
 """What Restore does in its thread when a method without a prior is chosen."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,7 @@ class OtherBatchTask:
     form: ModelForm
     method: str
     settings: Mapping[str, Any]
+    said: Mapping[str, Any] = field(default_factory=dict)  # over the files, as `open_stack` takes it
 
     def __call__(self, talk: Talk) -> Restored:
         from .torch_ahead import load_torch
@@ -77,7 +78,7 @@ class OtherBatchTask:
         def one(source: Source) -> Outcome:
             number = sources.index(source)
             _go_on(talk, number, len(sources), "file")
-            with open_stack(source.path) as stack:
+            with open_stack(source.path, **self.said) as stack:
                 model = self.form.complete(stack).imaging_model()
                 made = _restored(stack, model, self.method, self.settings, talk)
                 path = self.out / f"{source.stem}-{self.method}.ome.tif"

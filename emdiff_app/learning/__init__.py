@@ -6,6 +6,7 @@ The description of a run (recipe, events, folder) needs no torch; `learn` itself
 from typing import TYPE_CHECKING, Any
 
 from .events import EventFollower, EventWriter
+from .opening import one_channel, open_recorded
 from .recipe import PRESETS, Preset, Recipe
 from .run_folder import Request, RunFolder
 from .story import Story
@@ -23,6 +24,8 @@ __all__ = [
     "RunFolder",
     "Story",
     "learn",
+    "one_channel",
+    "open_recorded",
 ]
 
 

@@ -7,12 +7,13 @@ from typing import Any
 from emdiff_app.diffusion import LearnedPrior
 from emdiff_app.diffusion.device import device_for
 from emdiff_app.errors import RunError
-from emdiff_app.images import IntensityScale, Stack, open_stack
+from emdiff_app.images import IntensityScale, Stack
 from emdiff_app.priors import Card, Training
 
 from .binding import Binding, noises_of
 from .control import Control
 from .crops import CropSet
+from .opening import open_recorded
 from .places import draw_places
 from .recipe import Recipe
 from .samples import Samples
@@ -55,7 +56,7 @@ class Prepared:
 
 def prepare(recipe: Recipe, control: Control, team: Team, samples: Samples, **ways: Any) -> Prepared:
     """Open the images and draw the crops; `ways` are those of `Work` to the outside."""
-    stacks = _open(recipe)
+    stacks = open_recorded(recipe)
     side = recipe.crop
     offset = getattr(recipe.model.noise, "offset", None)
     scale = IntensityScale.fit(stacks, offset=offset, seed=recipe.seed)
@@ -80,10 +81,3 @@ def prepare(recipe: Recipe, control: Control, team: Team, samples: Samples, **wa
         **ways,
     )
     return Prepared(work, stacks, scale)
-
-
-def _open(recipe: Recipe) -> list[Stack]:
-    return [
-        open_stack(Path(name), axes=recipe.axes, pixel_size=recipe.pixel_size_um, channel=recipe.channel)
-        for name in recipe.stacks
-    ]

@@ -23,7 +23,13 @@ __all__ = ["acts_on_volumes", "brightest", "simulate_stack"]
 
 
 def simulate_stack(
-    stack: Stack, model: ImagingModel, seed: int, *, volumes: bool | None = None, lift: float | None = None
+    stack: Stack,
+    model: ImagingModel,
+    seed: int,
+    *,
+    volumes: bool | None = None,
+    lift: float | None = None,
+    bound: Imaging | None = None,
 ) -> Stack:
     """The stack as it would be recorded, computed when its planes are read.
 
@@ -31,6 +37,7 @@ def simulate_stack(
     and adds that offset, for images in which 0 means no light. Beyond the border the image is mirrored, so
     that the result covers the same field. The draws depend on `seed` and the number of the plane (or
     volume) alone. `volumes` blurs along Z as well; None: where the model says so by numbers for three axes.
+    `bound` is the model made concrete, for a part of an image that is larger than the stack.
     """
     volumes = acts_on_volumes(model) if volumes is None else volumes
     if volumes and "Z" not in stack.axes:
@@ -52,7 +59,7 @@ def simulate_stack(
         if (s := stack.pixel_size.get(a))
     }
     pixel_size: dict[str, PixelSize] = {**stack.pixel_size, **sizes}
-    bound = model.bind(small, pixel_size=pixel_size)
+    bound = bound or model.bind(small, pixel_size=pixel_size)
     cut = [f"{n % f} along {a}" for a, n, f in zip(axes, shape, factors, strict=True) if n % f]
     warnings = (
         (f"{', '.join(cut)} pixels at the end do not fill a larger pixel and were left out.",) if cut else ()

@@ -155,7 +155,7 @@ def prepare(
             "steps": other.steps,
             "samples": other.samples,
         }
-    sentences = [said, _about_noises(noises, noise_per_image)]
+    sentences = [said, _about_channels(stack), _about_noises(noises, noise_per_image)]
     if NEED_SPREAD & set(engine.names):
         facts["spread"] = calibration.label if calibration else "uncalibrated"
         sentences.append(calibration.sentence if calibration else UNKNOWN)
@@ -178,6 +178,17 @@ def _noises(
     if answer == "auto" and given is not None:
         return None
     return noise_by_plane(stack, chosen, answer)
+
+
+def _about_channels(stack: Stack) -> str:
+    count = stack.sizes.get("C", 1)
+    if count == 1:
+        return ""
+    names = f" ({', '.join(stack.channels)})" if stack.channels else ""
+    return (
+        f"All {count} channels{names} were restored with the one prior, which knows one kind of image: use the result "
+        "of the channel that it was learned from."
+    )
 
 
 def _about_noises(noises: Mapping[tuple[int, ...], NoiseSpec] | None, answer: str) -> str:

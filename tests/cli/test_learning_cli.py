@@ -55,6 +55,21 @@ def test_from_a_stack_to_a_prior_that_carries_its_picture(files, capsys):
     assert "preview.png" in card.sha256
 
 
+def test_channels_are_not_mixed_but_asked_for_before_anything_is_made(files, capsys):
+    pixels = np.random.default_rng(0).poisson(40, (2, 64, 64)).astype(np.uint16)
+    two = stack_from_array(pixels, "CYX", channels=["DAPI", "GFP"])
+    save_stack(two, files / "cells.tif", overwrite=True)
+    assert main(learn_words(files)) == 2
+    said = capsys.readouterr().err
+    assert "2 channels (DAPI, GFP)" in said
+    assert "nothing was started" in said
+    assert "--channel" in said
+    assert not (files / "run").exists()
+    assert main(learn_words(files, "--channel", "1", "--only-prepare")) == 0
+    (stack,) = learning.open_recorded(RunFolder.open(files / "run").recipe)
+    assert stack.channels == ("GFP",)
+
+
 def test_a_run_is_looked_at_from_anywhere(files, capsys):
     assert main(learn_words(files)) == 0
     before = {f: f.stat().st_mtime_ns for f in (files / "run").rglob("*")}

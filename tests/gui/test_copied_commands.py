@@ -9,6 +9,7 @@ import typer
 from emdiff_app.cli._main import build
 from emdiff_app.errors import EMDiffError
 from emdiff_app.gui.model_form import Blur, ModelForm, Noise
+from emdiff_app.gui.restoration import Wanted
 from emdiff_app.gui.start_from import StartFrom
 from emdiff_app.physics import ImagingModel
 
@@ -60,6 +61,30 @@ def test_what_was_changed_and_started_from_goes_along(session, host, file, tmp_p
     session.start, session.changes = StartFrom(), {"batch": 2}
     with pytest.raises(EMDiffError, match="batch"):
         session.command_line()
+
+
+@pytest.mark.parametrize("way", ["learn", "restore", "other"])
+def test_no_noise_is_invented_where_nobody_has_told_it(session, host, file, way):
+    host.add(source=file)
+    session.prior = file if way == "restore" else None
+    session.wanted = Wanted("other" if way == "other" else "clean")
+    _, seen = parsed(session.command_line())
+    assert (
+        seen["model"] is None
+    )  # the command measures the noise or takes the prior's own model, as the window does
+    session.form = ModelForm(blur=Blur(width=0.3))
+    with pytest.raises(EMDiffError, match=r"noise is not known yet.*nothing was copied.*Estimate for me"):
+        session.command_line()
+
+
+@pytest.mark.parametrize("way", ["restore", "other"])
+def test_the_device_goes_along_to_restore(session, host, file, way):
+    host.add(source=file)
+    session.prior, session.wanted = file, Wanted("other" if way == "other" else "clean")
+    assert parsed(session.command_line())[1]["device"] == "auto"
+    assert "--device" not in session.command_line()
+    session.device = "cpu"
+    assert parsed(session.command_line())[1]["device"] == "cpu"
 
 
 def test_an_image_that_is_no_file_cannot_be_named(session, host):

@@ -2,15 +2,22 @@
 
 import dataclasses
 
+import fake_worker
 import numpy as np
+import pytest
 import tifffile
 from napari.components import ViewerModel
 from qtpy.QtWidgets import QAbstractButton
 
+from emdiff_app.errors import EMDiffError
+from emdiff_app.gui.jobs import JobState
 from emdiff_app.gui.layers_host import LayersHost
+from emdiff_app.gui.model_form import ModelForm, Noise
 from emdiff_app.gui.phrases import axes_offered, in_the_window
+from emdiff_app.gui.start_from import StartFrom
 from emdiff_app.gui.thumbnails import thumbnail
-from emdiff_app.images import PixelSize, stack_from_array
+from emdiff_app.images import PixelSize, open_stack, stack_from_array
+from emdiff_app.learning import RunFolder, open_recorded
 
 
 def shown(widget):
@@ -31,6 +38,46 @@ def test_a_file_whose_axes_are_unclear_is_asked_about_with_buttons(
     click(shown(dock.steps.messages)["It is time (T Y X)"])
     qtbot.waitUntil(lambda: len(session.images) == 1, timeout=60000)
     assert session.images[0].stack.axes == "TYX"
+
+
+def test_the_answer_about_axes_goes_along_to_the_worker_and_to_the_command(session, host, until, tmp_path):
+    file = tmp_path / "three.tif"
+    tifffile.imwrite(file, np.full((3, 32, 32), 7, np.uint8), metadata=None, photometric="minisblack")
+    session.open_with_axes(file, "TYX")
+    until(lambda: len(session.images) == 1)
+    session.form = ModelForm(Noise(0, 1, 1))
+    session.learning_job._command = fake_worker.command("finish")
+    session.learn()
+    until(lambda: session.learning.state is JobState.DONE)
+    (stack,) = open_recorded(RunFolder.open(session.learning.run).recipe)
+    assert (stack.source, stack.axes) == (file, "TYX")
+    for prior in (session.prior, None):
+        session.prior = prior
+        line = session.command_line()
+        assert line.startswith("emdiff restore" if prior else "emdiff learn")
+        assert "--axes TYX" in line
+    host.add(source=file)  # of another kind: one recipe cannot name both, so they are written into the run
+    with pytest.raises(EMDiffError, match="axes of some ticked images"):
+        session.command_line()
+    first = session.learning.run
+    session.learn()
+    until(lambda: session.learning.state is JobState.DONE and session.learning.run != first)
+    stacks = open_recorded(RunFolder.open(session.learning.run).recipe)
+    assert [stack.axes for stack in stacks] == ["TYX", "ZYX"]
+
+
+def test_axes_that_were_told_of_the_images_are_not_said_of_the_clean_ones(session, host, until, tmp_path):
+    file = tmp_path / "three.tif"
+    tifffile.imwrite(file, np.full((3, 32, 32), 7, np.uint8), metadata=None, photometric="minisblack")
+    session.open_with_axes(file, "TYX")
+    until(lambda: len(session.images) == 1)
+    session.form, session.start = ModelForm(Noise(0, 1, 1)), StartFrom("clean", (tmp_path / "flat.png",))
+    session.learning_job._command = fake_worker.command("finish")
+    session.learn()
+    until(lambda: session.learning.state is JobState.DONE)
+    recipe = RunFolder.open(session.learning.run).recipe
+    assert recipe.axes is None
+    assert [stack.axes for stack in open_recorded(recipe)] == ["TYX"]
 
 
 def test_a_missing_pixel_size_is_typed_once_for_all_images_without_one(dock, session, host, qtbot):
@@ -58,7 +105,12 @@ def test_axes_that_were_assumed_are_confirmed_or_changed_with_a_button(dock, ses
     assert not facts.doubt.isVisible()
 
 
-def test_what_the_user_says_is_written_into_the_layer():
+def _saved(folder):
+    np.save(folder / "other.npy", np.zeros((6, 20, 30)))
+    return folder / "other.npy"
+
+
+def test_what_the_user_says_is_written_into_the_layer(tmp_path):
     viewer = ViewerModel()
     host = LayersHost(viewer)
     viewer.add_image(np.zeros((6, 20, 30)), name="plain")
@@ -71,6 +123,8 @@ def test_what_the_user_says_is_written_into_the_layer():
     assert ref.stack.axes == "TYX"
     assert ref.stack.pixel_size == {"Y": PixelSize(0.2), "X": PixelSize(0.2)}
     assert tuple(viewer.layers[0].scale[1:]) == (0.2, 0.2)
+    assert ref.said == {"axes": "TYX", "pixel_size": {"Y": 0.2, "X": 0.2}}
+    assert open_stack(_saved(tmp_path), **ref.said).pixel_size["X"] == PixelSize(0.2)
 
 
 def test_an_axis_that_is_channels_becomes_one_image_for_each():
@@ -82,14 +136,23 @@ def test_an_axis_that_is_channels_becomes_one_image_for_each():
     refs = host.list_images()
     assert [r.stack.axes for r in refs[1:]] == ["YX", "YX"]
     assert [r.channel for r in refs[1:]] == [0, 1]
+    assert [r.said for r in refs[1:]] == [{"axes": "CYX"}] * 2
+
+
+def test_channels_in_one_image_are_not_learned_together(session, host, until):
+    host.add(axes="CYX", channels=("405", "488", "561"))
+    session.form = ModelForm(Noise(0, 1, 1))
+    session.learn()
+    until(lambda: session.learning.state is JobState.FAILED)
+    assert "3 channels (405, 488, 561)" in session.message.text
+    assert "nothing was started. Say under Images that the axis is channels" in session.message.text
+    assert not list(session.runs_folder.glob("*"))
 
 
 def test_a_file_with_an_assumed_axis_is_certain_once_it_was_confirmed(session, host, qtbot, tmp_path):
     viewer = ViewerModel()
     napari = LayersHost(viewer)
     tifffile.imwrite(tmp_path / "pages.tif", np.zeros((7, 16, 16), np.uint8), metadata=None)
-    from emdiff_app.images import open_stack
-
     napari.show_stack(open_stack(tmp_path / "pages.tif"))
     (ref,) = napari.list_images()
     assert not ref.axes_known

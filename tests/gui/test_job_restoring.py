@@ -9,14 +9,17 @@ import pytest
 import tifffile
 
 from emdiff_app.errors import EMDiffError
+from emdiff_app.gui.host import SAID
 from emdiff_app.gui.jobs import JobState
-from emdiff_app.gui.model_form import ModelForm, Noise
+from emdiff_app.gui.model_form import Blur, ModelForm, Noise
 from emdiff_app.gui.restoration import Wanted
-from emdiff_app.images import stack_from_array
+from emdiff_app.images import PixelSize, open_stack, save_stack, stack_from_array
+from emdiff_app.physics import estimate_noise
 from emdiff_app.restoring import Cancelled, RestoreProgress
 from emdiff_app.restoring.trust import Grade, Reason, Verdict
 
 S = JobState
+BLUR = Blur(width=2, unit="px")
 
 
 @pytest.fixture
@@ -130,6 +133,109 @@ def test_a_folder_is_restored_file_by_file(session, host, until, small_prior, tm
     }
     assert "2 of 3 images are restored" in session.message.text
     assert "broken.tif" in session.message.text
+
+
+@pytest.mark.parametrize(
+    ("form", "kinds"),
+    [
+        (ModelForm(), None),
+        (ModelForm(blur=BLUR), ["blur"]),
+        (ModelForm(factor=2, blur=BLUR), ["blur", "downsample"]),
+    ],
+)
+def test_what_went_wrong_counts_before_the_noise_is_known(session, host, restore, until, form, kinds):
+    given = []
+
+    def engine(stack, prior, model, **rest):
+        given.append(model)
+        return honest(stack, prior, **rest)
+
+    session.form = form
+    restore(engine)
+    until(lambda: session.restoring.state is S.DONE)
+    (model,) = given
+    if kinds is None:
+        assert model is None  # nobody has said anything: the prior's own stands in
+    else:
+        assert [step.kind for step in model.operator] == kinds
+        assert model.noise == estimate_noise(host.refs[0].stack).model
+
+
+@pytest.fixture
+def unexamined(monkeypatch):
+    """Without a verdict, which takes the most time."""
+    import emdiff_app.restoring as room
+
+    monkeypatch.setattr(room, "examine_if_possible", lambda *_: (None, "There is no verdict."), raising=False)
+
+
+def test_a_batch_measures_the_noise_of_each_image_where_only_the_blur_is_known(
+    session, until, small_prior, tmp_path, unexamined
+):
+    (tmp_path / "in").mkdir()
+    rng = np.random.default_rng(0)
+    for name, sigma in (("a", 4), ("b", 12)):
+        pixels = 100 + sigma * rng.standard_normal((48, 48))
+        tifffile.imwrite(tmp_path / "in" / f"{name}.tif", pixels.astype(np.float32))
+    session.prior = small_prior
+    session.form = ModelForm(blur=BLUR)
+    session.wanted = Wanted(spread=False)
+    session.restore_folder(tmp_path / "in", tmp_path / "out")
+    until(lambda: session.restoring.state.ended, 200)
+    models = []
+    for name in "ab":
+        with open_stack(tmp_path / "out" / f"{name}-restored.ome.tif") as made:
+            models.append(made.extras["provenance"]["imaging_model"])
+    assert [[step["kind"] for step in model["operator"]] for model in models] == [["blur"], ["blur"]]
+    assert models[0]["noise"] != models[1]["noise"]
+
+
+@pytest.fixture
+def two_channels(tmp_path):
+    """A folder with a file of two channels that does not say how large its pixels are."""
+    (tmp_path / "in").mkdir()
+    pixels = np.random.default_rng(0).normal(100, 5, (2, 40, 40)).astype(np.float32)
+    pixels[1] += 50
+    save_stack(stack_from_array(pixels, "CYX", channels=["DAPI", "GFP"]), tmp_path / "in" / "a.ome.tif")
+    return tmp_path / "in"
+
+
+@pytest.mark.parametrize("way", ["clean", "other"])
+def test_a_batch_takes_channel_and_pixel_size_from_the_image_to_restore(
+    session, host, until, small_prior, two_channels, tmp_path, unexamined, way
+):
+    ref = host.add(extras={SAID: {"pixel_size": {"Y": 0.1, "X": 0.1}}})
+    host.refs[0] = dataclasses.replace(ref, channel=1)
+    session.look_at_images()
+    session.prior = small_prior
+    session.form = ModelForm(Noise(0, 0, 5), Blur(width=0.2))  # um
+    session.wanted = Wanted(way, spread=False, method="wiener")
+    session.restore_folder(two_channels, tmp_path / "out")
+    until(lambda: session.restoring.state.ended, 200)
+    assert "1 of 1 images are restored" in session.message.text
+    (file,) = (tmp_path / "out").glob("*.tif")
+    with open_stack(file) as made:
+        assert made.axes == "YX"
+        assert made.pixel_size["X"] == PixelSize(0.1)
+        assert way == "clean" or made.plane().mean() == pytest.approx(150, abs=3)
+
+
+def test_channels_that_are_restored_alike_are_said(
+    session, until, small_prior, two_channels, tmp_path, unexamined
+):
+    session.prior, session.form = small_prior, ModelForm(Noise(0, 0, 5))
+    session.wanted = Wanted(spread=False)
+    session.restore_folder(two_channels, tmp_path / "out")
+    until(lambda: session.restoring.state.ended, 200)
+    (said,) = session.restored_words.reasons
+    assert "All 2 channels (DAPI, GFP) were restored with the one prior" in said
+
+
+def test_a_blur_that_is_not_complete_is_said_before_a_restoration_starts(session, restore):
+    session.form = ModelForm(blur=Blur("image"))
+    restore(honest)
+    assert session.restoring.state is S.IDLE
+    assert "No PSF image is chosen" in session.message.text
 
 
 @pytest.mark.parametrize(

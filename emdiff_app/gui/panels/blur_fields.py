@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
@@ -34,6 +34,7 @@ class BlurFields(QWidget):
         super().__init__()
         self.session = session
         self._showing = True
+        self._kept = Blur()  # what the fields say, even while the blur is off: it is not forgotten
         self.on = named(QCheckBox("Blur"), "Blur", "The optics, the focus or a motion smeared the image.")
         self.kind = named(QComboBox(), "Kind of blur")
         for kind, title in TITLES.items():
@@ -68,10 +69,11 @@ class BlurFields(QWidget):
         self.column.setContentsMargins(0, 0, 0, 0)
         self.column.addLayout(line(QLabel("Blur"), self.kind, self.look))
         self.column.addWidget(self.fields)
-        self._fill(Blur())
-        self.on.toggled.connect(self._typed)
-        for box in (self.kind, self.unit, self.length_unit):
-            box.currentIndexChanged.connect(self._typed)
+        self._fill(self._kept)
+        self.on.toggled.connect(lambda _: self._say())
+        self.kind.currentIndexChanged.connect(self._other_kind)
+        for box in (self.unit, self.length_unit):
+            box.currentIndexChanged.connect(lambda _, box=box: self._say(unit=box.currentData()))
         self._draw = QTimer(self, interval=300, singleShot=True)  # not at every key
         self._draw.timeout.connect(session.look_at_psf)
         session.events.form.connect(self._show)
@@ -79,57 +81,51 @@ class BlurFields(QWidget):
         self._show()
 
     def _numbers(self) -> None:
-        typed = self._typed
-        self.width = number("Width of the blur", (0.001, 1000), 3, "", "Full width at half maximum.", typed)
+        self.width = self._number(
+            "width", "Width of the blur", (0.001, 1000), 3, "", "Full width at half maximum."
+        )
         self.unit = _units("Unit of the width")
-        self.na = number("Numerical aperture", (0.05, 1.7), 2, "", "As printed on the objective.", typed)
-        self.wavelength = number(
-            "Emission wavelength", (101, 2999), 0, " nm", "Of the light recorded.", typed
+        self.na = self._number("na", "Numerical aperture", (0.05, 1.7), 2, "", "As printed on the objective.")
+        self.wavelength = self._number(
+            "wavelength_nm", "Emission wavelength", (101, 2999), 0, " nm", "Of the light recorded."
         )
-        self.index = number(
-            "Refractive index", (1, 2.5), 3, "", "Of the immersion: oil 1.515, water 1.33, air 1.", typed
+        immersion = "Of the immersion: oil 1.515, water 1.33, air 1."
+        self.index = self._number("index", "Refractive index", (1, 2.5), 3, "", immersion)
+        self.length = self._number(
+            "length", "Length of the motion", (0.001, 2000), 2, "", "How far the image moved."
         )
-        self.length = number("Length of the motion", (0.001, 2000), 2, "", "How far the image moved.", typed)
         self.length_unit = _units("Unit of the length")
-        self.angle = number(
-            "Direction of the motion",
-            (-180, 180),
-            0,
-            " degrees",
-            "0 is along the rows; upwards is positive.",
-            typed,
-        )
+        along = "0 is along the rows; upwards is positive."
+        self.angle = self._number("angle_deg", "Direction of the motion", (-180, 180), 0, " degrees", along)
+
+    def _number(
+        self, field: str, name: str, limits: tuple[float, float], decimals: int, unit: str, tip: str
+    ) -> QDoubleSpinBox:
+        def typed() -> None:
+            self._say(**{field: box.value()})
+
+        box = number(name, limits, decimals, unit, tip, typed, exact=True)
+        return box
 
     def _choose(self) -> None:
         for path in self.session.host.ask_files("Choose a PSF image", IMAGE_KINDS)[:1]:
-            self._set(replace(self._said(), kind="image", path=str(Path(path).absolute())))
+            self._say(kind="image", path=str(Path(path).absolute()))
 
-    def _typed(self) -> None:
-        if not self._showing:
-            self._set(self._said() if self.on.isChecked() else None)
-
-    def _set(self, blur: Blur | None) -> None:
-        self.session.form = replace(self.session.form, blur=blur)
-
-    def _said(self) -> Blur:
-        """What the fields say, even while the blur is off: it is not forgotten."""
+    def _other_kind(self) -> None:
         kind = self.kind.currentData()
-        return Blur(
-            kind,
-            self.width.value(),
-            (self.length_unit if kind == "motion" else self.unit).currentData(),
-            self.na.value(),
-            self.wavelength.value(),
-            self.index.value(),
-            self.path.toolTip(),
-            self.length.value(),
-            self.angle.value(),
-        )
+        self._say(kind=kind, unit=(self.length_unit if kind == "motion" else self.unit).currentData())
+
+    def _say(self, **said: Any) -> None:
+        """Only what was typed is new; the rest stays as it was read, whatever its box can show."""
+        if not self._showing:
+            self._kept = replace(self._kept, **said)
+            self.session.form = replace(self.session.form, blur=self._kept if self.on.isChecked() else None)
 
     def _show(self) -> None:
         blur = self.session.form.blur
         self._showing = True
         if blur is not None:
+            self._kept = blur
             self._fill(blur)
         self.on.setChecked(blur is not None)
         self._showing = False

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDoubleSpinBox, QVBoxLayout, QWidget
 
 from emdiff_app.gui.model_form import Noise
 from emdiff_app.gui.session import Session
@@ -23,13 +23,12 @@ class NoiseFields(QWidget):
         self._showing = False
         self.about = text(name="Noise")
         grey = " grey levels"
-        self.offset = number(
-            "Offset", (0, 65535), 1, grey, "What the camera records in the dark.", self._typed
-        )
-        self.gain = number(
-            "Gain", (0, 10000), 3, " grey levels per photon", "0 means no photon noise.", self._typed
-        )
-        self.read = number("Read noise", (0, 10000), 2, grey, "Standard deviation in the dark.", self._typed)
+        dark = "What the camera records in the dark."
+        self.offset = self._number("Offset", "offset", (-65535, 65535), 1, grey, dark)
+        photon = " grey levels per photon"
+        self.gain = self._number("Gain", "gain", (0, 10000), 3, photon, "0 means no photon noise.")
+        scatter = "Standard deviation in the dark."
+        self.read = self._number("Read noise", "read_noise", (0, 10000), 2, grey, scatter)
         self.numbers, _ = form(("Offset", self.offset), ("Gain", self.gain), ("Read noise", self.read))
         self.estimate = button(
             "Estimate for me", session.estimate, "Measure the noise on the first ticked image."
@@ -49,13 +48,23 @@ class NoiseFields(QWidget):
         session.events.noise_fit.connect(self._show)
         self._show()
 
+    def _number(
+        self, name: str, field: str, limits: tuple[float, float], decimals: int, unit: str, tip: str
+    ) -> QDoubleSpinBox:
+        def typed() -> None:
+            self._typed(field, box.value())
+
+        box = number(name, limits, decimals, unit, tip, typed, exact=True)
+        return box
+
     def _known(self) -> None:
         self.session.form = replace(self.session.form, noise=Noise())
 
-    def _typed(self) -> None:
+    def _typed(self, field: str, value: float) -> None:
+        """Only what was typed is new; the rest stays as it was measured, whatever its box can show."""
         if not self._showing:
-            noise = Noise(self.offset.value(), self.gain.value(), self.read.value())
-            self.session.form = replace(self.session.form, noise=noise)
+            known = self.session.form.noise or Noise()
+            self.session.form = replace(self.session.form, noise=replace(known, **{field: value}))
 
     def _show(self) -> None:
         known = self.session.form.noise
@@ -66,7 +75,7 @@ class NoiseFields(QWidget):
         self.read.setValue(noise.read_noise)
         self._showing = False
         self.about.setText(
-            "Noise of the camera:" if known else "Noise: not known yet; it is measured when learning starts."
+            "Noise of the camera:" if known else "Noise: not known yet; it is measured when it is needed."
         )
         self.numbers.setVisible(known is not None)
         self.type.setVisible(known is None)

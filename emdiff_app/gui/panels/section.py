@@ -1,5 +1,6 @@
 """What the five steps share: a part that folds, and controls that a screen reader can name."""
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -73,6 +74,27 @@ def plain(box: QDialogButtonBox) -> QDialogButtonBox:
     return box
 
 
+class Exact(QDoubleSpinBox):
+    """Keeps a number as it is and shows at least `shown` decimals and four digits that say something."""
+
+    KEPT = 12
+
+    def __init__(self, shown: int) -> None:
+        super().__init__()
+        self._shown = shown
+        self.setDecimals(self.KEPT)
+
+    def textFromValue(self, value: float) -> str:
+        own = self.locale()
+        size = math.floor(math.log10(abs(value))) if value else 0
+        digits = min(max(self._shown, 3 - size), self.KEPT)
+        text = own.toString(float(value), "f", digits).replace(own.groupSeparator(), "")
+        spare = 0
+        while spare < digits - self._shown and text[-1 - spare] == own.zeroDigit():
+            spare += 1
+        return text[: len(text) - spare].removesuffix(own.decimalPoint())
+
+
 def number(
     name: str,
     limits: tuple[float, float],
@@ -80,10 +102,16 @@ def number(
     unit: str,
     tip: str,
     changed: Callable[[], Any],
+    *,
+    exact: bool = False,
 ) -> QDoubleSpinBox:
-    """A field for a number with its unit; `changed` is called when it has been typed."""
-    box = named(QDoubleSpinBox(), name, tip)
-    box.setDecimals(decimals)
+    """A field for a number with its unit; `changed` is called when it has been typed.
+
+    An `exact` one takes and shows more decimals where the number has them.
+    """
+    box = named(Exact(decimals) if exact else QDoubleSpinBox(), name, tip)
+    if not exact:
+        box.setDecimals(decimals)
     box.setRange(*limits)
     box.setSingleStep(10.0**-decimals * (10 if decimals > 1 else 1))
     box.setSuffix(unit)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from emdiff_app.errors import StackError
-from emdiff_app.gui.host import ImageRef, Offer
+from emdiff_app.gui.host import SAID, ImageRef, Offer
 from emdiff_app.gui.jobs import sentence_of
 from emdiff_app.gui.model_form import ModelForm
 from emdiff_app.gui.phrases import axes_offered
@@ -63,7 +63,7 @@ class ImageWishes(State):
     def open_with_axes(self, path: Path, axes: str) -> None:
         """The answer to a question about axes."""
         self.message = None
-        self.task(f"Opening {path.name}", partial(open_stack, path, axes=axes), self._show)
+        self.task(f"Opening {path.name}", partial(_opened_as, path, axes), self._show)
 
     def _ask_for_axes(self, path: Path, error: StackError) -> None:
         offers = tuple(
@@ -124,6 +124,12 @@ def axes_words(axes: str) -> str:
     outer = axes[: axes.index("Y")]
     letters = " ".join(axes)
     return f"It is {AXIS_NAMES[outer]} ({letters})" if outer in AXIS_NAMES else letters
+
+
+def _opened_as(path: Path, axes: str) -> Stack:
+    """The answer stays with the stack: whoever opens the file again needs it, too."""
+    stack = open_stack(path, axes=axes)
+    return stack.with_(extras={**stack.extras, SAID: {"axes": axes}})
 
 
 def _opened(path: Path) -> Stack | StackError:

@@ -24,11 +24,8 @@ __all__ = ["LearnWishes"]
 class LearnWishes(ModelWishes):
     def learn(self) -> None:
         images = self.learn_from
-        try:
-            form = self.form_now()
-            form.imaging_model()  # a field that is empty is better said now
-        except EMDiffError as error:
-            self.tell(str(error), "warning")
+        form = self._form_or_told()
+        if form is None:
             return
         choices = runs.Choices(self.preset, self.device, self.changes, self.start)
         folder = runs.new_folder(self.runs_folder, images)

@@ -60,7 +60,9 @@ class ModelWishes(State):
     def _form_or_told(self) -> ModelForm | None:
         """The form as it is now; where it cannot be used, nothing but words why."""
         try:
-            return self.form_now()
+            form = self.form_now()
+            form.imaging_model()  # a field that is empty is better said now
+            return form
         except EMDiffError as error:
             self.tell(str(error), "warning")
             return None
@@ -71,8 +73,8 @@ class ModelWishes(State):
         if missing is None or missing.kind != "layer":
             return self.form
         marked = self.host.mask(missing.layer)
-        if marked is None:
-            return self.form
+        if marked is None:  # and a file that was chosen before marks nothing here
+            return replace(self.form, missing=replace(missing, path=""))
         if not marked.any():
             raise EMDiffError(
                 "Nothing is painted in the layer of the missing pixels, so nothing was started; paint over them, or "

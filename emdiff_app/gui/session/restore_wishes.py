@@ -31,14 +31,16 @@ class RestoreWishes(ModelWishes):
             self._start(lambda form: RestoreTask(image, prior, form, wanted, self.device))
 
     def restore_folder(self, folder: Path, out: Path) -> None:
-        """Every image of a folder, into files."""
-        prior, wanted = self.prior, self.wanted
+        """Every image of a folder, into files: the channel, the axes and the pixel size are those of `to_restore`."""
+        prior, wanted, image = self.prior, self.wanted, self.image(self.to_restore)
+        said = {**image.said, "channel": image.channel} if image else {}
         if wanted.mode == "other":
-            self._start(lambda form: OtherBatchTask(folder, out, form, wanted.method, wanted.method_settings))
+            settings = wanted.method_settings
+            self._start(lambda form: OtherBatchTask(folder, out, form, wanted.method, settings, said))
         elif prior is None:
             self.tell("There is no prior to restore with yet; nothing was started. Choose one.", "warning")
         else:
-            self._start(lambda form: BatchTask(folder, out, prior, form, wanted, self.device))
+            self._start(lambda form: BatchTask(folder, out, prior, form, wanted, self.device, said))
 
     def cancel_restoring(self) -> None:
         self.restoring_job.stop()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from emdiff_app import priors
+from emdiff_app.errors import EMDiffError
 from emdiff_app.gui import runs
 from emdiff_app.gui.prior_card import PriorFile, read_prior_file
 from emdiff_app.gui.torch_ahead import load_torch
@@ -67,13 +68,25 @@ class ShareWishes(ModelWishes):
     def command_line(self) -> str:
         """What the window would do now, for a terminal: restore if there is a prior, else learn."""
         image = self.image(self.to_restore)
-        model = runs.keep_model(self.runs_folder, self.form_now().imaging_model())
+        model = self._model_file()
         if image and self.wanted.mode == "other":
-            return runs.other_line(image, model, self.wanted)
+            return runs.other_line(image, model, self.wanted, self.device)
         if self.prior and image:
-            return runs.restore_line(image, self.prior, model, self.wanted)
+            return runs.restore_line(image, self.prior, model, self.wanted, self.device)
         choices = runs.Choices(self.preset, self.device, self.changes, self.start)
         return runs.learn_line(self.learn_from, model, choices)
+
+    def _model_file(self) -> Path | None:
+        """None where the form says nothing: a command, too, then measures the noise or takes the prior's own model."""
+        form = self.form_now()
+        if form.says_nothing:
+            return None
+        if form.noise is None:
+            raise EMDiffError(
+                "The noise is not known yet, and a command takes it from the imaging model; nothing was copied. Press "
+                "Estimate for me under What went wrong, or type it in."
+            )
+        return runs.keep_model(self.runs_folder, form.imaging_model())
 
 
 def _exported(prior: Path, path: Path, words: Mapping[str, str]) -> Path:
