@@ -39,8 +39,8 @@ class ImageRef:
 
     @property
     def file(self) -> Path | None:
-        """The file that holds exactly these pixels, if there is one."""
-        return self.stack.source
+        """The file that holds exactly these pixels, if there is one; a result's stack names what it was made from."""
+        return None if self.is_result else self.stack.source
 
     @property
     def said(self) -> Mapping[str, Any]:

@@ -144,6 +144,17 @@ def test_changed_pixels_are_not_taken_for_those_of_the_file(viewer, host, tmp_pa
     assert host.list_images()[0].file is None
 
 
+def test_a_result_is_not_taken_for_the_file_that_it_was_made_from(viewer, host, tmp_path):
+    recorded = stack().with_(source=tmp_path / "cells.tif")
+    host.show_stack(recorded)
+    (ref,) = host.list_images()
+    host.add_result(Result(recorded, ref.key, "restored"))
+    assert [(image.is_result, image.file is None) for image in host.list_images()] == [
+        (False, False),
+        (True, True),
+    ]
+
+
 def test_a_pixel_size_corrected_in_the_viewer_is_the_one_that_counts(viewer, host, tmp_path):
     host.show_stack(stack().with_(source=tmp_path / "cells.tif"))
     viewer.layers[0].scale = (0.3, 0.2, 0.2)
