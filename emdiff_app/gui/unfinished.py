@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from emdiff_app.errors import EMDiffError
+from emdiff_app.errors import EMDiffError, RunError
 from emdiff_app.learning import RunFolder, events
+from emdiff_app.learning.lock import Lock
 
-__all__ = ["LATER", "SILENT_S", "Unfinished", "find_unfinished", "mark_later", "unmark"]
+__all__ = ["LATER", "SILENT_S", "Unfinished", "find_unfinished", "is_free", "mark_later", "unmark"]
 
 LATER = "later"
 SILENT_S = 120.0
@@ -32,6 +33,15 @@ def mark_later(run: Path) -> None:
 def unmark(run: Path) -> None:
     """It goes on, or was stopped for good after all."""
     (run / "control" / LATER).unlink(missing_ok=True)
+
+
+def is_free(run: Path) -> bool:
+    """Whether no worker holds the run: one that was killed holds nothing, though its heart beat a moment ago."""
+    try:
+        with Lock(run / "lock"):
+            return True
+    except RunError:
+        return False
 
 
 def find_unfinished(runs: Path) -> Unfinished | None:

@@ -13,7 +13,7 @@ from emdiff_app.app.mishaps import Mishaps
 from emdiff_app.app.settings import SettingsFile
 from emdiff_app.app.window import MainWindow
 from emdiff_app.gui.jobs import JobState
-from emdiff_app.gui.leaving import Leaving, ask_leaving
+from emdiff_app.gui.leaving import OURS, Leaving, ask_leaving
 from emdiff_app.gui.unfinished import find_unfinished
 from emdiff_app.images import open_stack
 from emdiff_app.resources import resource_path
@@ -27,7 +27,7 @@ def asked():
 
 @pytest.fixture
 def window(qtbot, tmp_path, asked):
-    def ask(parent):
+    def ask(parent, question):
         asked["count"] += 1
         return asked["answer"]
 
@@ -89,7 +89,7 @@ def test_pause_and_close_leaves_a_run_that_can_go_on(window, qtbot, asked):
     process, run = window.session.learning_job._process, window.session.learning.run
     window.close()
     assert not window.isVisible()
-    assert process.poll() == 0
+    assert process.wait(10) == 0
     assert (run / "prior.emprior").is_file()
     assert find_unfinished(run.parent).path == run
 
@@ -109,8 +109,9 @@ def test_discard_removes_the_run(window, qtbot, asked):
     process, run = window.session.learning_job._process, window.session.learning.run
     asked["answer"] = Leaving.DISCARD
     window.close()
-    assert process.poll() is not None
-    assert not run.exists()
+    assert asked["count"] == 2
+    assert process.wait(10) != 0
+    qtbot.waitUntil(lambda: not run.exists())
 
 
 @pytest.mark.parametrize(
@@ -118,7 +119,7 @@ def test_discard_removes_the_run(window, qtbot, asked):
     [
         ("Keep learning in the background", Leaving.KEEP_LEARNING),
         ("Pause and close", Leaving.STOP),
-        ("Discard", Leaving.DISCARD),
+        ("Discard...", Leaving.DISCARD),
         ("Cancel", Leaving.CANCEL),
     ],
 )
@@ -129,7 +130,7 @@ def test_the_question_means_what_its_buttons_say(qtbot, monkeypatch, title, answ
         button.click()
 
     monkeypatch.setattr(QMessageBox, "exec", press)
-    assert ask_leaving(None) is answer
+    assert ask_leaving(None, OURS) is answer
 
 
 def test_two_windows_share_nothing(window, qtbot, tmp_path):

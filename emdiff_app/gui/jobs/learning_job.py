@@ -20,6 +20,10 @@ __all__ = ["LearningJob"]
 LOOK_EVERY_S = 0.05
 LEAVE_S = 10.0  # how long a worker may take to leave after its last event
 END_S = 60.0  # how long it may take to end when its run is to be moved
+NOT_OURS = (
+    "This window did not start the worker of this run, so it cannot end it at once. The worker was asked to stop; "
+    "it does so at its next step, and all is kept."
+)
 
 Mover = Callable[[RunFolder, Callable[[], bool]], RunFolder | None]
 """Takes a run elsewhere as long as the function says so; None if it was called off."""
@@ -34,6 +38,7 @@ class LearningJob:
         self._thread: threading.Thread | None = None
         self._history: History | None = None
         self._attempts = 0
+        self._own = False
         self._run: RunFolder | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._stop = threading.Event()
@@ -50,6 +55,11 @@ class LearningJob:
     def alive(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
 
+    @property
+    def own(self) -> bool:
+        """Whether the worker is one that this window started, or is about to start."""
+        return self._own
+
     def start(self, prepare: Callable[[], RunFolder], folder: Path) -> None:
         """Make the run in the background, then let a worker learn."""
         self._begin(History(folder), lambda: self._learn(prepare))
@@ -60,7 +70,7 @@ class LearningJob:
 
     def follow(self, run: RunFolder) -> None:
         """Show a run that was started elsewhere; if somebody works on it, keep following."""
-        self._begin(History(run.path), lambda: self._watch(run))
+        self._begin(History(run.path), lambda: self._watch(run), own=False)
 
     def pause(self) -> None:
         if self._run:
@@ -88,7 +98,7 @@ class LearningJob:
             self._begin(self._replayed(run), lambda: self._move_on(run, mover))
 
     def leave(self) -> None:
-        """Stop looking, and let the worker go on without a window."""
+        """Stop looking, and let the worker go on without a window unless it was to stop."""
         self._leave.set()
         self.join()
 
@@ -98,7 +108,7 @@ class LearningJob:
 
     # in the thread ---------------------------------------------------------------------------
 
-    def _begin(self, history: History, work: Callable[[], None]) -> None:
+    def _begin(self, history: History, work: Callable[[], None], *, own: bool = True) -> None:
         if self._history is None or self._history.state.ended:
             self.join(1.0)  # its last news is out, so it is about to leave
         if self.alive:
@@ -106,6 +116,7 @@ class LearningJob:
         self._attempts += 1
         history.attempt = self._attempts
         self._history, self._run, self._process, self._mover = history, None, None, None
+        self._own = own
         for flag in (self._stop, self._kill, self._leave):
             flag.clear()
         self._post(history.status())
@@ -155,6 +166,7 @@ class LearningJob:
             return
         follower = run.follower()
         follower.read()  # what a resumed run has said before is known
+        self._own = True
         self._run, self._process = run, start_worker(run, self._command)
         self._supervise(follower)
 
@@ -164,7 +176,7 @@ class LearningJob:
         asked = False
         unwanted_at: float | None = None
         ended_at: float | None = None
-        while not self._leave.is_set():
+        while not self._may_leave(asked):
             gone = process.poll() is not None  # asked before reading, so that no last event is missed
             self._read(follower)
             if gone:
@@ -197,18 +209,26 @@ class LearningJob:
         history, follower = self._known(), run.follower()
         self._run, asked = run, False
         heard = _changed_at(run)
-        while not self._leave.is_set():
+        while not self._may_leave(asked):
             if self._read(follower):
                 heard = max(heard, _changed_at(run))
             if history.state.ended:
                 return
-            if time.time() - heard > SILENT_S or self._kill.is_set():
+            if self._kill.is_set() and history.notice != NOT_OURS:
+                history.notice = NOT_OURS
+                self._post(history.status())
+            if time.time() - heard > SILENT_S:
                 history.fail(
                     f"Nobody is working on this run. {history.saved_words()} Press Resume to go on from there."
                 )
                 return
             asked = asked or (self._unwanted and self._ask_to_stop())
             time.sleep(LOOK_EVERY_S)
+
+    def _may_leave(self, asked: bool) -> bool:
+        """A window that goes does not look on, but first a worker hears that it is to stop, or is ended."""
+        ending = self._own and self._kill.is_set()
+        return self._leave.is_set() and not ending and (asked or not self._stop.is_set())
 
     @property
     def _unwanted(self) -> bool:
