@@ -75,8 +75,15 @@ def ask_leaving(parent: QWidget, question: Question) -> Leaving:
     return choices.get(box.clickedButton(), Leaving.CANCEL)
 
 
-def part_from(session: Session, ask: Ask, parent: QWidget) -> Leaving:
-    """Ask what is to become of a run at work, if there is one. Nothing is done yet: the window may still stay."""
+def part_from(session: Session, ask: Ask, parent: QWidget, *, results: bool = True) -> Leaving:
+    """Ask what is to become of what is at work or unsaved. Nothing is done yet: the window may still stay.
+
+    `results` that are in no file are left out where the host asks for its layers itself.
+    """
+    session.poll()  # what has ended a moment ago needs no question, or another one
+    lost = _lost(session, results)
+    if lost is not None and ask(parent, lost) is Leaving.CANCEL:
+        return Leaving.CANCEL
     job = session.learning_job
     if not (job.alive and session.learning.state.busy):
         return Leaving.KEEP_LEARNING
@@ -84,6 +91,23 @@ def part_from(session: Session, ask: Ask, parent: QWidget) -> Leaving:
     if choice is not Leaving.DISCARD:
         return choice
     return ask(parent, _sure(job.folder)) if job.own else Leaving.KEEP_LEARNING
+
+
+def _lost(session: Session, results: bool) -> Question | None:
+    """What ends with the window and cannot be had again without computing it anew."""
+    names = [ref.name for ref in session.images if results and ref.key in session.unsaved]
+    restoring = session.restoring.state.busy
+    if not (names or restoring):
+        return None
+    at_work = "Restoring is still at work." if restoring else ""
+    in_no_file = f"{', '.join(names)}: not saved yet." if names else ""
+    ends = "Restoring ends with the window, and the image that it is at is lost. " if restoring else ""
+    goes = "What was not saved is lost; File > Save selected image as... keeps it. " if names else ""
+    return Question(
+        " ".join(filter(None, (at_work, in_no_file))),
+        f"{ends}{goes}Files that are written already stay.",
+        {"Close all the same": Leaving.DISCARD},
+    )
 
 
 def _sure(run: Path | None) -> Question:

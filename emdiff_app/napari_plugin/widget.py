@@ -52,7 +52,7 @@ class EMDiffWidget(Dock):
         if watched is not self._main_window():
             return False
         if event.type() == QEvent.Type.Close:
-            self._choice = part_from(self.session, self.ask, self)
+            self._choice = part_from(self.session, self.ask, self, results=False)
             if self._choice is Leaving.CANCEL:
                 self._choice = None
                 event.ignore()

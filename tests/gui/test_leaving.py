@@ -107,7 +107,7 @@ def test_the_window_does_not_wait_for_a_worker_that_takes_its_time(session, lear
 
 
 def test_a_run_that_another_worker_has_taken_up_meanwhile_is_not_deleted(session, learned, until):
-    run, process = learned()
+    run, _ = learned()
     session.stop_learning()
     until(lambda: session.learning.state is JobState.STOPPED)
     with subprocess.Popen(fake_worker.command("slow")(run)) as other:

@@ -200,7 +200,7 @@ class Stay(QObject):
 
     asked = 0
 
-    def eventFilter(self, watched, event):  # noqa: N802
+    def eventFilter(self, watched, event):
         if event.type() != QEvent.Type.Close:
             return False
         self.asked += 1

@@ -32,6 +32,7 @@ class ImageWishes(State):
         self.images = refs
         self.masks = tuple(self.host.list_masks())
         self.ticked = (self.ticked & keys) | {ref.key for ref in new if not ref.is_result}
+        self.unsaved &= keys
         self.thumbnails = {key: small for key, small in self.thumbnails.items() if key in keys}
         recorded = [ref.key for ref in refs if not ref.is_result]
         if self.to_restore not in keys:
@@ -110,13 +111,15 @@ class ImageWishes(State):
     def save_image(self, key: str, path: Path) -> None:
         """Write an image with its pixel size and axes."""
         image = self.image(key)
-        if image is not None:
-            stack = image.stack
-            self.task(
-                f"Saving {path.name}",
-                lambda: save_stack(stack, path, overwrite=True),
-                lambda _: self.tell(f"Saved {path}."),
-            )
+        if image is None:
+            return
+        stack = image.stack
+
+        def saved(_: Any) -> None:
+            self.unsaved -= {key}
+            self.tell(f"Saved {path}.")
+
+        self.task(f"Saving {path.name}", lambda: save_stack(stack, path, overwrite=True), saved)
 
 
 def axes_words(axes: str) -> str:

@@ -73,6 +73,7 @@ class News(State):
                 self.host.renew_result(key)
 
     def _end_restored(self, done: Restored) -> None:
+        self.unsaved |= set(self.shown.values())
         for part, key in self.shown.items():
             self.host.renew_result(key, whole=True)
             if part.kind == "restored":
@@ -83,6 +84,8 @@ class News(State):
     def _end_unfinished(self, status: RestoringStatus) -> None:
         """Planes that are finished stay; a result without one goes."""
         planes, text = _planes(status), status.failure
+        if planes:
+            self.unsaved |= set(self.shown.values())
         for key in self.shown.values():
             if planes:
                 self.host.renew_result(key, whole=True)

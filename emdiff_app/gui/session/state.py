@@ -51,6 +51,7 @@ class State:
     offered: PriorFile | None = None  # a prior from a file, before the user has said yes
     drawn: NDArray[np.uint8] | None = None  # a sheet of samples from the prior
     restored: Mapping[str, Stack] = field(default_factory=dict)  # by the key of the image
+    unsaved: frozenset[str] = frozenset()  # results that are in no file yet, by their keys
     learning: LearningStatus = field(default_factory=LearningStatus)
     restoring: RestoringStatus = field(default_factory=RestoringStatus)
     message: Message | None = None
