@@ -1,6 +1,5 @@
 """The run that was left unfinished when a window closed, or died, the last time."""
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,11 +8,9 @@ from emdiff_app.errors import EMDiffError, RunError
 from emdiff_app.learning import RunFolder, events
 from emdiff_app.learning.lock import Lock
 
-__all__ = ["LATER", "SILENT_S", "Unfinished", "find_unfinished", "is_free", "mark_later", "unmark"]
+__all__ = ["LATER", "Unfinished", "find_unfinished", "is_free", "mark_later", "unmark"]
 
 LATER = "later"
-SILENT_S = 120.0
-"""An unfinished run that has said nothing for so long has nobody working on it."""
 NEWEST = 10
 
 
@@ -53,17 +50,17 @@ def find_unfinished(runs: Path) -> Unfinished | None:
 
 def _looked_at(path: Path) -> Unfinished | None:
     try:
-        seen = RunFolder.open(path).follower().read()
+        run = RunFolder.open(path)
+        held = run.is_worked_on  # a worker that is paused says nothing for hours
+        seen = run.follower().read()
     except (EMDiffError, OSError):
         return None
     started = [event for event in seen if isinstance(event, events.Started)]
     if not started or _over(seen[-1], path):
         return None
-    silent = time.time() - _heard(path)
-    at_work = silent < SILENT_S and not isinstance(seen[-1], events.Stopped | events.Failed)
     rounds = max((getattr(event, "round", 0) for event in seen), default=0)
     where = f"after round {rounds} of {started[-1].rounds}" if rounds else "before its first round was done"
-    if at_work:
+    if held:
         return Unfinished(path, True, f"Learning of {path.name} is still at work in the background.")
     return Unfinished(
         path, False, f"Learning of {path.name} was interrupted {where}; what was saved is kept."

@@ -11,6 +11,7 @@ from emdiff_app.gui.leaving import Leaving, part_from, wind_up
 from emdiff_app.gui.model_form import ModelForm, Noise
 from emdiff_app.gui.runs import Choices, make_run
 from emdiff_app.gui.unfinished import find_unfinished
+from emdiff_app.learning import RunFolder
 
 
 class Answers:
@@ -110,6 +111,7 @@ def test_a_run_that_another_worker_has_taken_up_meanwhile_is_not_deleted(session
     run, _ = learned()
     session.stop_learning()
     until(lambda: session.learning.state is JobState.STOPPED)
+    RunFolder.open(run).clear_requests()
     with subprocess.Popen(fake_worker.command("slow")(run)) as other:
         until(lambda: (run / "lock").stat().st_size > 0)
         wind_up(session, Leaving.DISCARD)

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from emdiff_app.gui.unfinished import SILENT_S
 from emdiff_app.learning import EventFollower, RunFolder
 
 from .history import History, LearningStatus
@@ -153,8 +152,6 @@ class LearningJob:
         history = History(run.path)
         for event in run.follower().read():
             history.take(event)
-            if history.state.ended:
-                history.begin_again()
         history.begin_again()
         return history
 
@@ -208,20 +205,19 @@ class LearningJob:
     def _watch(self, run: RunFolder) -> None:
         history, follower = self._known(), run.follower()
         self._run, asked = run, False
-        heard = _changed_at(run)
         while not self._may_leave(asked):
-            if self._read(follower):
-                heard = max(heard, _changed_at(run))
+            at_work = run.is_worked_on  # asked before reading, so that no last event is missed
+            self._read(follower)
             if history.state.ended:
                 return
-            if self._kill.is_set() and history.notice != NOT_OURS:
-                history.notice = NOT_OURS
-                self._post(history.status())
-            if time.time() - heard > SILENT_S:
+            if not at_work:
                 history.fail(
                     f"Nobody is working on this run. {history.saved_words()} Press Resume to go on from there."
                 )
                 return
+            if self._kill.is_set() and history.notice != NOT_OURS:
+                history.notice = NOT_OURS
+                self._post(history.status())
             asked = asked or (self._unwanted and self._ask_to_stop())
             time.sleep(LOOK_EVERY_S)
 
@@ -247,7 +243,7 @@ class LearningJob:
             return False
         return True
 
-    def _read(self, follower: EventFollower) -> bool:
+    def _read(self, follower: EventFollower) -> None:
         history = self._known()
         news = follower.read()
         for event in news:
@@ -255,7 +251,6 @@ class LearningJob:
         # The end is told when the worker has gone and its memory is free, not before.
         if news and not history.state.ended:
             self._post(history.status())
-        return bool(news)
 
     def _known(self) -> History:
         assert self._history is not None
@@ -263,10 +258,3 @@ class LearningJob:
 
     def _post(self, status: LearningStatus) -> None:
         self._mailbox.post("learning", status)
-
-
-def _changed_at(run: RunFolder) -> float:
-    try:
-        return (run.path / "events.jsonl").stat().st_mtime
-    except OSError:
-        return 0.0
