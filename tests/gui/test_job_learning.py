@@ -87,6 +87,30 @@ def test_a_worker_that_ignores_stop_is_ended_when_asked_again(session, learn, un
     until(lambda: session.learning.state is S.STOPPED, seconds=2)
 
 
+def test_a_prior_that_the_user_chose_is_not_swapped_for_that_of_a_run(session, learn, until, tmp_path):
+    chosen = tmp_path / "B.emprior"
+    learn("slow")
+    until(lambda: session.prior is not None)
+    assert session.prior == session.learning.run / "prior.emprior"
+    session.use_prior(chosen)
+    session.stop_learning()
+    until(lambda: session.learning.state is S.STOPPED)
+    assert session.prior == chosen
+    assert session.learning.run.name in session.message.text
+    assert "B.emprior" in session.message.text
+    (offer,) = session.message.offers
+    getattr(session, offer.verb)(*offer.given)
+    assert session.prior == session.learning.prior
+
+
+def test_the_prior_of_one_run_gives_way_to_that_of_the_next(session, learn, until):
+    learn("finish")
+    until(lambda: session.learning.state is S.DONE)
+    learn("finish")
+    until(lambda: session.learning.attempt == 2 and session.learning.state is S.DONE)
+    assert session.prior == session.learning.run / "prior.emprior"
+
+
 def test_a_killed_worker_is_said_with_an_offer_to_resume_which_works(session, learn, until):
     learn("vanish")
     until(lambda: session.learning.state is S.FAILED)

@@ -64,6 +64,7 @@ class State:
         self.learning_job = LearningJob(self.mailbox)
         self.restoring_job = RestoringJob(self.mailbox)
         self.tasks = Tasks(self.mailbox)
+        self.learned: Path | None = None  # the prior in use, where a run brought it and nobody chose it
         self.shown: dict[Result, str] = {}  # results of the present restoration, and the host's keys for them
 
     def image(self, key: str) -> ImageRef | None:
