@@ -9,6 +9,7 @@ then), `vanish` (killed by the system after its first save), `complain` (says wh
 
 import json
 import os
+import platform
 import shutil
 import signal
 import sys
@@ -35,6 +36,17 @@ class Worker:
         return (self.run / "control" / what).exists()
 
     def work(self) -> int:
+        """With the lock held, which a crash sets free."""
+        with (self.run / "lock").open("w") as lock:
+            hold(lock)
+            lock.write(json.dumps({"host": platform.node(), "pid": os.getpid(), "job": ""}))
+            lock.flush()
+            try:
+                return self.learn()
+            finally:
+                lock.truncate(0)
+
+    def learn(self) -> int:
         device = "cuda" if self.mode in ("complain", "lost") else "cpu"
         self.say("started", rounds=ROUNDS, device=device, images=1, crops=8, parameters=10)
         if self.mode == "crash":
@@ -95,6 +107,20 @@ class Worker:
     def save(self, number: int) -> None:
         shutil.copyfile(GOLDEN, self.run / "prior.emprior")
         self.say("saved", round=number, file="prior.emprior")
+
+
+def hold(lock) -> None:
+    """The system's own lock, beyond what is written."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        lock.seek(1 << 20)
+        msvcrt.locking(lock.fileno(), msvcrt.LK_NBLCK, 1)
+        lock.seek(0)
+    else:
+        import fcntl
+
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def command(mode: str):

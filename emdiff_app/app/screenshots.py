@@ -32,7 +32,7 @@ def take_screenshots(folder: Path, limit_s: float = 3600.0) -> list[Path]:
     with tempfile.TemporaryDirectory() as runs:
         window = MainWindow(
             Path(runs),
-            ask=lambda parent: Leaving.DISCARD,
+            ask=lambda parent, question: Leaving.DISCARD,
             settings=SettingsFile(Path(runs) / "settings.json"),
         )
         window.show()

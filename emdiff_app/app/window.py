@@ -166,14 +166,12 @@ class MainWindow(QMainWindow):
         event.acceptProposedAction()
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        run = self.session.learning.run
         choice = part_from(self.session, self._ask, self)
         if choice is Leaving.CANCEL:
             event.ignore()
             return
         self.memory.keep_layout()
         self.steps.stop()
-        self.session.close()
-        wind_up(self.session, choice, run)
+        wind_up(self.session, choice)
         self.canvas.close()
         super().closeEvent(event)

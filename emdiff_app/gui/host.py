@@ -1,6 +1,6 @@
 """What the panels need from the program around them; napari is one, our own window another."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -129,8 +129,8 @@ class Host(Protocol):
         """An empty drawing over the image `of`, ready to be painted on; its key."""
         ...
 
-    def show_stack(self, stack: Stack) -> None:
-        """Show a stack that was opened, each channel by itself."""
+    def show_stack(self, stack: Stack, read: Sequence[Any] = ()) -> None:
+        """Show a stack that was opened, each channel by itself; `read` are its `pixels_of`, if there already."""
         ...
 
     def correct(

@@ -1,13 +1,15 @@
 """Stacks as napari layers and back. Works on any object with napari's layer attributes; imports no napari."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emdiff_app.images import AXES, PixelSize, Stack, stack_from_array
+from emdiff_app.images.arrays import ArrayReader
 
 from .host import SAID
 from .phrases import axes_offered
@@ -16,11 +18,13 @@ __all__ = [
     "KEY",
     "LazyPixels",
     "Origin",
+    "in_memory",
     "is_image",
     "is_labels",
     "layer_keywords",
     "layer_stack",
     "layers_of",
+    "pixels_of",
     "result_keywords",
     "without_doubts",
 ]
@@ -69,12 +73,28 @@ class LazyPixels:
         return self.stack.numpy().astype(dtype or self.dtype, copy=False)
 
 
-def layers_of(stack: Stack) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """Pixels and keywords of `add_image` for each channel of a stack; reads the pixels of small stacks."""
+def pixels_of(stack: Stack) -> list[Any]:
+    """What a layer shows, for each channel of a stack; small stacks are read now, which takes its time."""
+    return [one.numpy() if one.nbytes <= WHOLE else LazyPixels(one) for one in _channels(stack)]
+
+
+def _channels(stack: Stack) -> list[Stack]:
     count = stack.sizes.get("C")
-    for number in range(count or 1):
-        one = stack.channel(number) if count else stack
-        pixels = one.numpy() if one.nbytes <= WHOLE else LazyPixels(one)
+    return [stack.channel(number) for number in range(count)] if count else [stack]
+
+
+def in_memory(stack: Stack) -> NDArray[Any]:
+    """All pixels of a stack; where they are an array of the same axes already, that very array."""
+    reader = stack.reader
+    if isinstance(reader, ArrayReader) and isinstance(reader.array, np.ndarray) and reader.axes == stack.axes:
+        return reader.array
+    return stack.numpy()
+
+
+def layers_of(stack: Stack, read: Sequence[Any] = ()) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Pixels and keywords of `add_image` for each channel of a stack; `read` are its `pixels_of`, if there already."""
+    count = stack.sizes.get("C")
+    for number, (one, pixels) in enumerate(zip(_channels(stack), read or pixels_of(stack), strict=True)):
         keywords = layer_keywords(one)
         if count and count > 1:
             channel = stack.channels[number] if stack.channels else f"channel {number}"

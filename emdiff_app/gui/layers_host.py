@@ -1,6 +1,6 @@
 """The host over a napari layer list: the viewer's own in napari, the embedded canvas's in our window."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from .layers import (
     KEY,
     LazyPixels,
     Origin,
+    in_memory,
     is_image,
     is_labels,
     layer_stack,
@@ -109,8 +110,8 @@ class LayersHost:
         made.mode = "paint"
         return _key(made)
 
-    def show_stack(self, stack: Stack) -> None:
-        for pixels, keywords in layers_of(stack):
+    def show_stack(self, stack: Stack, read: Sequence[Any] = ()) -> None:
+        for pixels, keywords in layers_of(stack, read):
             self.viewer.add_image(pixels, **keywords)
 
     def correct(
@@ -154,7 +155,7 @@ class LayersHost:
             return  # the user has removed it meanwhile
         if whole:
             origin: Origin = layer.metadata[KEY]
-            pixels = origin.stack.numpy()
+            pixels = in_memory(origin.stack)  # a copy would take as much memory again
             layer.metadata[KEY] = replace(origin, pixels=pixels)
             layer.data = pixels
             if tuple(layer.contrast_limits) == (0.0, 1.0):

@@ -1,18 +1,16 @@
 """The run that was left unfinished when a window closed, or died, the last time."""
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from emdiff_app.errors import EMDiffError
+from emdiff_app.errors import EMDiffError, RunError
 from emdiff_app.learning import RunFolder, events
+from emdiff_app.learning.lock import Lock
 
-__all__ = ["LATER", "SILENT_S", "Unfinished", "find_unfinished", "mark_later", "unmark"]
+__all__ = ["LATER", "Unfinished", "find_unfinished", "is_free", "mark_later", "unmark"]
 
 LATER = "later"
-SILENT_S = 120.0
-"""An unfinished run that has said nothing for so long has nobody working on it."""
 NEWEST = 10
 
 
@@ -34,6 +32,15 @@ def unmark(run: Path) -> None:
     (run / "control" / LATER).unlink(missing_ok=True)
 
 
+def is_free(run: Path) -> bool:
+    """Whether no worker holds the run: one that was killed holds nothing, though its heart beat a moment ago."""
+    try:
+        with Lock(run / "lock"):
+            return True
+    except RunError:
+        return False
+
+
 def find_unfinished(runs: Path) -> Unfinished | None:
     """The newest run that neither came to its end nor was stopped for good."""
     folders = [path.parent for path in runs.glob("*/recipe.json")]
@@ -43,17 +50,17 @@ def find_unfinished(runs: Path) -> Unfinished | None:
 
 def _looked_at(path: Path) -> Unfinished | None:
     try:
-        seen = RunFolder.open(path).follower().read()
+        run = RunFolder.open(path)
+        held = run.is_worked_on  # a worker that is paused says nothing for hours
+        seen = run.follower().read()
     except (EMDiffError, OSError):
         return None
     started = [event for event in seen if isinstance(event, events.Started)]
     if not started or _over(seen[-1], path):
         return None
-    silent = time.time() - _heard(path)
-    at_work = silent < SILENT_S and not isinstance(seen[-1], events.Stopped | events.Failed)
     rounds = max((getattr(event, "round", 0) for event in seen), default=0)
     where = f"after round {rounds} of {started[-1].rounds}" if rounds else "before its first round was done"
-    if at_work:
+    if held:
         return Unfinished(path, True, f"Learning of {path.name} is still at work in the background.")
     return Unfinished(
         path, False, f"Learning of {path.name} was interrupted {where}; what was saved is kept."

@@ -2,8 +2,10 @@
 
 import subprocess
 import sys
+import threading
 
 import fake_worker
+import numpy as np
 import pytest
 from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
@@ -12,23 +14,27 @@ from qtpy.QtWidgets import QAbstractButton, QMessageBox
 from emdiff_app.app.mishaps import Mishaps
 from emdiff_app.app.settings import SettingsFile
 from emdiff_app.app.window import MainWindow
+from emdiff_app.gui import Result
 from emdiff_app.gui.jobs import JobState
-from emdiff_app.gui.leaving import Leaving, ask_leaving
+from emdiff_app.gui.leaving import OURS, Leaving, ask_leaving
+from emdiff_app.gui.restoration import Restored
 from emdiff_app.gui.unfinished import find_unfinished
-from emdiff_app.images import open_stack
+from emdiff_app.images import open_stack, stack_from_array
 from emdiff_app.resources import resource_path
+from emdiff_app.restoring import Cancelled
 
 
 @pytest.fixture
 def asked():
     """What the window was asked on leaving, and what is answered."""
-    return {"count": 0, "answer": Leaving.STOP}
+    return {"count": 0, "answer": Leaving.STOP, "texts": []}
 
 
 @pytest.fixture
 def window(qtbot, tmp_path, asked):
-    def ask(parent):
+    def ask(parent, question):
         asked["count"] += 1
+        asked["texts"].append(question.text)
         return asked["answer"]
 
     made = MainWindow(tmp_path / "runs", ask=ask, settings=SettingsFile(tmp_path / "window.json"))
@@ -89,7 +95,7 @@ def test_pause_and_close_leaves_a_run_that_can_go_on(window, qtbot, asked):
     process, run = window.session.learning_job._process, window.session.learning.run
     window.close()
     assert not window.isVisible()
-    assert process.poll() == 0
+    assert process.wait(10) == 0
     assert (run / "prior.emprior").is_file()
     assert find_unfinished(run.parent).path == run
 
@@ -109,8 +115,61 @@ def test_discard_removes_the_run(window, qtbot, asked):
     process, run = window.session.learning_job._process, window.session.learning.run
     asked["answer"] = Leaving.DISCARD
     window.close()
-    assert process.poll() is not None
-    assert not run.exists()
+    assert asked["count"] == 2
+    assert process.wait(10) != 0
+    qtbot.waitUntil(lambda: not run.exists())
+
+
+@pytest.fixture
+def restore(window, qtbot):
+    """Restore an image, with `go` to let the restoration come to its end."""
+    go = threading.Event()
+
+    def work(talk):
+        pixels = np.zeros((8, 9), np.float32)
+        talk.parts((Result(stack_from_array(pixels, "YX", name="cells restored"), of, "restored"),))
+        while not go.wait(0.01):
+            if talk.should_stop():
+                raise Cancelled
+        return Restored("It can be trusted.")
+
+    window.host.show_stack(stack_from_array(np.zeros((8, 9), np.float32), "YX", name="cells"))
+    of = window.session.images[0].key
+    window.session.restoring_job.start(work)
+    qtbot.waitUntil(lambda: len(window.session.images) == 2)
+    return go
+
+
+def test_a_restoration_at_work_does_not_go_with_the_window_unasked(window, qtbot, asked, restore):
+    asked["answer"] = Leaving.CANCEL
+    window.close()
+    assert asked["texts"] == ["Restoring is still at work."]
+    assert window.isVisible()
+    restore.set()  # it went on
+    qtbot.waitUntil(lambda: window.session.restoring.state is JobState.DONE)
+
+
+@pytest.mark.parametrize("way_out", ["save", "remove"])
+def test_a_result_that_was_never_saved_does_not_go_with_the_window_unasked(
+    window, qtbot, asked, restore, tmp_path, way_out
+):
+    restore.set()
+    qtbot.waitUntil(lambda: window.session.restoring.state is JobState.DONE)
+    asked["answer"] = Leaving.CANCEL
+    window.close()
+    assert asked["texts"] == ["cells restored: not saved yet."]
+    assert window.isVisible()
+    layers = window.canvas.model.layers
+    if way_out == "save":
+        layers.selection.active = layers["cells restored"]
+        window.host.ask_new_file = lambda *_: tmp_path / "saved.ome.tif"
+        action(window, "Save selected image as...").trigger()
+        qtbot.waitUntil(lambda: "Saved" in window.session.message.text, timeout=60000)
+    else:
+        layers.remove("cells restored")
+    window.close()
+    assert asked["count"] == 1
+    assert not window.isVisible()
 
 
 @pytest.mark.parametrize(
@@ -118,7 +177,7 @@ def test_discard_removes_the_run(window, qtbot, asked):
     [
         ("Keep learning in the background", Leaving.KEEP_LEARNING),
         ("Pause and close", Leaving.STOP),
-        ("Discard", Leaving.DISCARD),
+        ("Discard...", Leaving.DISCARD),
         ("Cancel", Leaving.CANCEL),
     ],
 )
@@ -129,7 +188,7 @@ def test_the_question_means_what_its_buttons_say(qtbot, monkeypatch, title, answ
         button.click()
 
     monkeypatch.setattr(QMessageBox, "exec", press)
-    assert ask_leaving(None) is answer
+    assert ask_leaving(None, OURS) is answer
 
 
 def test_two_windows_share_nothing(window, qtbot, tmp_path):

@@ -28,7 +28,9 @@ def until(so, seconds=120):
 
 def main(folder: Path, shots: Path, width: int, height: int) -> None:
     get_qapp()
-    window = MainWindow(folder / "runs", lambda parent: Leaving.DISCARD, SettingsFile(folder / "window.json"))
+    window = MainWindow(
+        folder / "runs", lambda parent, question: Leaving.DISCARD, SettingsFile(folder / "window.json")
+    )
     window.resize(width, height)
     window.show()
     pictures, session, steps = Pictures(shots), window.session, window.steps

@@ -12,7 +12,7 @@ from emdiff_app.resources import resource_path
 @pytest.fixture
 def window(qtbot, tmp_path):
     settings = SettingsFile(tmp_path / "window.json")
-    made = MainWindow(tmp_path / "runs", ask=lambda parent: Leaving.DISCARD, settings=settings)
+    made = MainWindow(tmp_path / "runs", ask=lambda parent, question: Leaving.DISCARD, settings=settings)
     with qtbot.waitExposed(made):
         made.show()
     yield made

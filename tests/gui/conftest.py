@@ -51,7 +51,7 @@ class FakeHost:
         self.images_changed.emit()
         return "drawn"
 
-    def show_stack(self, stack):
+    def show_stack(self, stack, read=()):
         self.refs.append(ImageRef(f"key {len(self.refs)}", stack.name, stack))
         self.images_changed.emit()
 

@@ -1,5 +1,8 @@
 """Stacks as layers and back: nothing a microscopist needs gets lost on the way."""
 
+import threading
+import time
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
@@ -7,7 +10,8 @@ from napari.components import ViewerModel
 from emdiff_app.gui.finer_pixels import first_recorded
 from emdiff_app.gui.host import Result
 from emdiff_app.gui.layers_host import LayersHost
-from emdiff_app.images import PixelSize, stack_from_array
+from emdiff_app.gui.session import Session
+from emdiff_app.images import PixelSize, Stack, save_stack, stack_from_array
 from emdiff_app.physics import ImagingModel
 
 UM = {"Z": PixelSize(0.3), "Y": PixelSize(0.1), "X": PixelSize(0.1)}
@@ -118,6 +122,51 @@ def test_a_point_of_light_lies_at_the_same_place_in_the_finer_result(viewer, hos
         middle = seen[10, :] if axis else seen[:, 12]
         where = recorded.translate[axis] + recorded.scale[axis] * np.arange(len(middle))
         np.testing.assert_allclose(middle[3:-3], where[3:-3], atol=1e-6)
+
+
+def test_a_file_is_read_beside_the_window_not_on_its_thread(viewer, host, tmp_path, monkeypatch, qapp):
+    path, readers, read = tmp_path / "cells.ome.tif", set(), Stack.plane
+    save_stack(stack("CZYX", (2, 4, 20, 24), channels=("DAPI", "GFP")), path)
+
+    def plane(self, index=()):
+        readers.add(threading.current_thread())
+        return read(self, index)
+
+    monkeypatch.setattr(Stack, "plane", plane)
+    session = Session(host, runs_folder=tmp_path / "runs")
+    session.open_images([path])
+    end = time.monotonic() + 60
+    while len(session.thumbnails) < 2:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+        session.poll()
+    session.close()
+    assert [layer.data.shape for layer in viewer.layers] == [(4, 20, 24)] * 2
+    assert readers
+    assert threading.main_thread() not in readers
+
+
+def test_a_finished_result_is_in_memory_once(viewer, host):
+    host.show_stack(stack())
+    pixels = np.zeros((4, 20, 24), np.float32)
+    (ref,) = host.list_images()
+    key = host.add_result(Result(stack_from_array(pixels, "ZYX", pixel_size=UM), ref.key, "restored"))
+    pixels[:] = 7
+    host.renew_result(key, whole=True)
+    assert viewer.layers[-1].data is pixels
+    assert np.shares_memory(host.list_images()[-1].stack.plane((0,)), pixels)
+
+
+def test_results_are_forgotten_with_their_image(viewer, host, tmp_path):
+    """A later layer may get the same key."""
+    session = Session(host, runs_folder=tmp_path / "runs")
+    host.show_stack(stack(name="a"))
+    host.show_stack(stack(name="b"))
+    keep, gone = (ref.key for ref in session.images[::-1])
+    session.restored = {keep: stack(), gone: stack()}
+    viewer.layers.remove("a")
+    assert set(session.restored) == {keep}
+    session.close()
 
 
 def test_the_list_follows_the_viewer(viewer, host):

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 
 import fake_worker
 import pytest
@@ -86,6 +87,30 @@ def test_a_worker_that_ignores_stop_is_ended_when_asked_again(session, learn, un
     until(lambda: session.learning.state is S.STOPPED, seconds=2)
 
 
+def test_a_prior_that_the_user_chose_is_not_swapped_for_that_of_a_run(session, learn, until, tmp_path):
+    chosen = tmp_path / "B.emprior"
+    learn("slow")
+    until(lambda: session.prior is not None)
+    assert session.prior == session.learning.run / "prior.emprior"
+    session.use_prior(chosen)
+    session.stop_learning()
+    until(lambda: session.learning.state is S.STOPPED)
+    assert session.prior == chosen
+    assert session.learning.run.name in session.message.text
+    assert "B.emprior" in session.message.text
+    (offer,) = session.message.offers
+    getattr(session, offer.verb)(*offer.given)
+    assert session.prior == session.learning.prior
+
+
+def test_the_prior_of_one_run_gives_way_to_that_of_the_next(session, learn, until):
+    learn("finish")
+    until(lambda: session.learning.state is S.DONE)
+    learn("finish")
+    until(lambda: session.learning.attempt == 2 and session.learning.state is S.DONE)
+    assert session.prior == session.learning.run / "prior.emprior"
+
+
 def test_a_killed_worker_is_said_with_an_offer_to_resume_which_works(session, learn, until):
     learn("vanish")
     until(lambda: session.learning.state is S.FAILED)
@@ -146,10 +171,32 @@ def test_an_old_unfinished_run_is_shown_with_the_offer_to_resume(session, learn,
     learn("vanish")
     until(lambda: session.learning.state is S.FAILED)
     run = session.learning.run
-    os.utime(run / "events.jsonl", (0, 0))
+    os.utime(run / "lock", (0, 0))
     session.open_run(run)
     until(lambda: session.learning.state is S.FAILED and "Nobody" in session.learning.failure)
     assert [offer.verb for offer in session.message.offers] == ["resume"]
+
+
+@pytest.mark.parametrize(("mode", "end"), [("slow", S.STOPPED), ("complain", S.FAILED)])
+def test_a_run_that_has_ended_once_and_was_resumed_elsewhere_is_shown_at_work(
+    session, learn, until, mode, end
+):
+    learn(mode)
+    until(lambda: session.learning.saved_at is not None)
+    session.stop_learning()
+    until(lambda: session.learning.state is end)
+    run = RunFolder.open(session.learning.run)
+    run.clear_requests()
+    session.open_run(run.path)
+    until(lambda: session.learning.attempt == 2 and session.learning.state is end)
+    begun = (run.path / "events.jsonl").read_text().count("started")
+    with subprocess.Popen(fake_worker.command("slow")(run.path)):
+        until(lambda: (run.path / "events.jsonl").read_text().count("started") > begun)
+        session.open_run(run.path)
+        until(lambda: session.learning.state is S.RUNNING)
+        assert session.learning.failure == ""
+        session.stop_learning()
+        until(lambda: session.learning.state is S.STOPPED)
 
 
 def test_what_is_no_run_folder_is_refused_in_words(session, tmp_path):

@@ -1,6 +1,8 @@
 """Step 3: every choice of a recipe, where to compute, unfinished runs, and what a run looks like."""
 
 import json
+import os
+import time
 
 import fake_worker
 import numpy as np
@@ -155,6 +157,39 @@ def test_a_run_that_was_left_is_offered_at_the_next_start(session, learned, host
     other.close()
 
 
+def test_a_run_that_is_paused_for_long_is_not_taken_for_an_abandoned_one(session, learned, host, until):
+    """A worker that is paused says nothing."""
+    run = learned("slow")
+    session.pause()
+    until(lambda: session.learning.state is JobState.PAUSED)
+    process = session.learning_job._process
+    session.learning_job.leave()
+    os.utime(run / "events.jsonl", (time.time() - 4000,) * 2)
+    from emdiff_app.gui.session import Session
+
+    other = Session(host, runs_folder=session.runs_folder)
+    other.look_for_unfinished()
+    _poll(other, lambda: other.message is not None)
+    assert "still at work" in other.message.text
+    assert [offer.text for offer in other.message.offers] == ["Show"]
+    other.open_run(run)
+    _poll(other, lambda: other.learning.state is JobState.PAUSED)
+    other.pause()  # the same button goes on
+    _poll(other, lambda: other.learning.state is JobState.RUNNING)
+    other.stop_learning()
+    _poll(other, lambda: other.learning.state is JobState.STOPPED)
+    other.close()
+    assert process.wait(10) == 0
+
+
+def test_a_run_that_was_taken_up_since_the_question_is_not_deleted(session, learned, until):
+    run = learned("slow")
+    session.discard(run)
+    until(lambda: session.message is not None)
+    assert "nothing was deleted" in session.message.text
+    assert (run / "prior.emprior").exists()
+
+
 def test_resuming_it_goes_on_with_the_run(session, learned, until):
     run = learned("vanish", lambda: session.learning.state is JobState.FAILED)
     session.learning_job._command = fake_worker.command("finish")
@@ -199,15 +234,11 @@ def test_samples_of_the_prior_are_drawn_when_asked_for(dock, session, learned, c
 
 
 def _make_old(run):
-    import os
-    import time
-
-    os.utime(run / "events.jsonl", (time.time() - 4000,) * 2)
+    for name in ("events.jsonl", "lock"):
+        os.utime(run / name, (time.time() - 4000,) * 2)
 
 
 def _poll(session, so):
-    import time
-
     end = time.monotonic() + 60
     while not so():
         assert time.monotonic() < end

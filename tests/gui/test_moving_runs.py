@@ -1,6 +1,7 @@
 """The disk is full: the run goes on in another folder, or stays where it is and can be resumed."""
 
 import json
+import os
 import shutil
 import threading
 import time
@@ -264,12 +265,9 @@ def test_stop_during_the_copying_leaves_the_run_where_it_was(session, until, roo
 @pytest.mark.parametrize("choice", [Leaving.STOP, Leaving.KEEP_LEARNING])
 def test_closing_during_the_copying_keeps_the_run(session, until, roomy, copying, choice):
     old, before, go = copying
-    if choice is Leaving.STOP:
-        threading.Timer(0.3, go.set).start()
-    assert part_from(session, lambda parent: choice, None) is choice
+    assert part_from(session, lambda parent, question: choice, None) is choice
     threading.Timer(0.3, go.set).start()
-    session.close()
-    wind_up(session, choice, old)
+    wind_up(session, choice)
     assert files(old) == before
     assert list(roomy.iterdir()) == []
     if choice is Leaving.STOP:
@@ -287,6 +285,8 @@ def test_a_window_that_dies_during_the_copying_leaves_a_run_that_is_offered(
     old = full()
     choose(roomy)
     until(begun.is_set)
+    assert find_unfinished(session.runs_folder).at_work  # nobody must delete what is being copied
+    os.utime(old / "lock", (time.time() - 4000,) * 2)  # the heart of a window that has died does not beat
     found = find_unfinished(session.runs_folder)
     assert found.path == old
     assert not found.at_work
@@ -296,8 +296,8 @@ def test_discarding_during_the_question_finds_the_run_where_it_is_now(session, f
     old = full()
     choose(roomy)
     until(lambda: session.learning.state is S.DONE)
-    wind_up(session, Leaving.DISCARD, old)
-    assert not (roomy / old.name).exists()
+    wind_up(session, Leaving.DISCARD)
+    until(lambda: not (roomy / old.name).exists())
 
 
 def test_a_run_that_could_not_begin_for_want_of_room_can_begin_elsewhere(session, full, choose, until, roomy):

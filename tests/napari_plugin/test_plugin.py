@@ -10,9 +10,11 @@ import napari
 import numpy as np
 import pytest
 from npe2 import PluginManager, PluginManifest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer
+from qtpy.QtWidgets import QDialog
 
 import emdiff_app.napari_plugin
+from emdiff_app.gui.jobs import JobState
 from emdiff_app.gui.leaving import Leaving
 from emdiff_app.gui.unfinished import find_unfinished
 from emdiff_app.images import open_stack
@@ -158,26 +160,97 @@ def test_every_menu_means_the_same_panel(viewer, qtbot, tmp_path, monkeypatch):
         assert len(panels(viewer)) == 1
 
 
-def test_napari_asks_before_it_closes_while_it_learns(qtbot, tmp_path):
+@pytest.fixture
+def learning(qtbot, tmp_path):
+    """napari with a dock that learns: the viewer and the dock."""
     PluginManager.instance().discover()
     viewer = napari.Viewer()
     _, widget = viewer.window.add_plugin_dock_widget("emdiff")
-    session, window = widget.session, viewer.window._qt_window
+    session = widget.session
     session.runs_folder = tmp_path / "runs"
     session.learning_job._command = fake_worker.command("slow")
     qtbot.mouseClick(widget.steps.images.example, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: bool(session.images and session.form.noise), timeout=60000)
     session.learn()
     qtbot.waitUntil(lambda: session.learning.saved_at is not None, timeout=60000)
+    process = session.learning_job._process
+    yield viewer, widget
+    if process.poll() is None:
+        widget.ask = lambda parent, question: Leaving.DISCARD
+        viewer.close()
+        process.wait(10)
+
+
+def test_napari_asks_before_it_closes_while_it_learns(learning):
+    viewer, widget = learning
+    session, window = widget.session, viewer.window._qt_window
     process, run = session.learning_job._process, session.learning.run
-    widget.ask = lambda parent: Leaving.CANCEL
+    widget.ask = lambda parent, question: Leaving.CANCEL
     window.close()
     assert window.isVisible()
     assert process.poll() is None
-    widget.ask = lambda parent: Leaving.STOP
+    widget.ask = lambda parent, question: Leaving.STOP
     viewer.close()
     assert process.wait(10) == 0
     assert find_unfinished(run.parent).path == run
+
+
+class Stay(QObject):
+    """Asks in a dialog, as napari does when the window manager closes it, and is answered with Cancel."""
+
+    asked = 0
+
+    def eventFilter(self, watched, event):
+        if event.type() != QEvent.Type.Close:
+            return False
+        self.asked += 1
+        dialog = QDialog(watched)
+        QTimer.singleShot(200, dialog.reject)
+        dialog.exec()
+        event.ignore()
+        return True
+
+
+@pytest.mark.parametrize("answer", [Leaving.DISCARD, Leaving.STOP])
+def test_cancel_at_the_question_of_napari_keeps_the_run_and_its_worker(learning, qtbot, answer):
+    viewer, widget = learning
+    session, window = widget.session, viewer.window._qt_window
+    process, run = session.learning_job._process, session.learning.run
+    window.installEventFilter(stay := Stay())
+    window.installEventFilter(widget)  # the last one is asked first, and the window itself after all of them
+    widget.ask = lambda parent, question: answer
+    window.close()
+    assert stay.asked == 1
+    qtbot.wait(200)
+    assert window.isVisible()
+    assert process.poll() is None
+    assert session.learning.state is JobState.RUNNING
+    window.hide()  # the answer is forgotten
+    qtbot.wait(200)
+    assert process.poll() is None
+    assert (run / "recipe.json").exists()
+    window.removeEventFilter(stay)
+    window.show()
+
+
+def test_napari_asks_while_the_dock_floats_and_not_when_the_dock_is_hidden(learning, qtbot):
+    viewer, widget = learning
+    (dock,) = [dock for dock in viewer.window._wrapped_dock_widgets.values() if dock.widget() is widget]
+    asked = []
+
+    def ask(parent, question):
+        asked.append(question)
+        return Leaving.CANCEL
+
+    widget.ask = ask
+    dock.setFloating(True)
+    qtbot.wait(50)
+    dock.close()
+    assert not asked
+    dock.show()
+    viewer.window._qt_window.close()
+    assert len(asked) == 1
+    assert viewer.window._qt_window.isVisible()
 
 
 def test_two_viewers_share_nothing(viewer):

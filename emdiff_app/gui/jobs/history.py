@@ -88,6 +88,8 @@ class History:
         """One event of the run."""
         match event:
             case events.Started():
+                if self.state.ended:
+                    self.begin_again()
                 self.device, self.rounds = event.device, event.rounds
                 self.last = None
                 self.move(JobState.RUNNING)

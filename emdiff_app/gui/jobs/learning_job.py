@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from emdiff_app.gui.unfinished import SILENT_S
 from emdiff_app.learning import EventFollower, RunFolder
 
 from .history import History, LearningStatus
@@ -20,6 +19,10 @@ __all__ = ["LearningJob"]
 LOOK_EVERY_S = 0.05
 LEAVE_S = 10.0  # how long a worker may take to leave after its last event
 END_S = 60.0  # how long it may take to end when its run is to be moved
+NOT_OURS = (
+    "This window did not start the worker of this run, so it cannot end it at once. The worker was asked to stop; "
+    "it does so at its next step, and all is kept."
+)
 
 Mover = Callable[[RunFolder, Callable[[], bool]], RunFolder | None]
 """Takes a run elsewhere as long as the function says so; None if it was called off."""
@@ -34,6 +37,7 @@ class LearningJob:
         self._thread: threading.Thread | None = None
         self._history: History | None = None
         self._attempts = 0
+        self._own = False
         self._run: RunFolder | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._stop = threading.Event()
@@ -50,6 +54,11 @@ class LearningJob:
     def alive(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
 
+    @property
+    def own(self) -> bool:
+        """Whether the worker is one that this window started, or is about to start."""
+        return self._own
+
     def start(self, prepare: Callable[[], RunFolder], folder: Path) -> None:
         """Make the run in the background, then let a worker learn."""
         self._begin(History(folder), lambda: self._learn(prepare))
@@ -60,7 +69,7 @@ class LearningJob:
 
     def follow(self, run: RunFolder) -> None:
         """Show a run that was started elsewhere; if somebody works on it, keep following."""
-        self._begin(History(run.path), lambda: self._watch(run))
+        self._begin(History(run.path), lambda: self._watch(run), own=False)
 
     def pause(self) -> None:
         if self._run:
@@ -88,7 +97,7 @@ class LearningJob:
             self._begin(self._replayed(run), lambda: self._move_on(run, mover))
 
     def leave(self) -> None:
-        """Stop looking, and let the worker go on without a window."""
+        """Stop looking, and let the worker go on without a window unless it was to stop."""
         self._leave.set()
         self.join()
 
@@ -98,7 +107,7 @@ class LearningJob:
 
     # in the thread ---------------------------------------------------------------------------
 
-    def _begin(self, history: History, work: Callable[[], None]) -> None:
+    def _begin(self, history: History, work: Callable[[], None], *, own: bool = True) -> None:
         if self._history is None or self._history.state.ended:
             self.join(1.0)  # its last news is out, so it is about to leave
         if self.alive:
@@ -106,6 +115,7 @@ class LearningJob:
         self._attempts += 1
         history.attempt = self._attempts
         self._history, self._run, self._process, self._mover = history, None, None, None
+        self._own = own
         for flag in (self._stop, self._kill, self._leave):
             flag.clear()
         self._post(history.status())
@@ -142,8 +152,6 @@ class LearningJob:
         history = History(run.path)
         for event in run.follower().read():
             history.take(event)
-            if history.state.ended:
-                history.begin_again()
         history.begin_again()
         return history
 
@@ -155,6 +163,7 @@ class LearningJob:
             return
         follower = run.follower()
         follower.read()  # what a resumed run has said before is known
+        self._own = True
         self._run, self._process = run, start_worker(run, self._command)
         self._supervise(follower)
 
@@ -164,7 +173,7 @@ class LearningJob:
         asked = False
         unwanted_at: float | None = None
         ended_at: float | None = None
-        while not self._leave.is_set():
+        while not self._may_leave(asked):
             gone = process.poll() is not None  # asked before reading, so that no last event is missed
             self._read(follower)
             if gone:
@@ -196,19 +205,26 @@ class LearningJob:
     def _watch(self, run: RunFolder) -> None:
         history, follower = self._known(), run.follower()
         self._run, asked = run, False
-        heard = _changed_at(run)
-        while not self._leave.is_set():
-            if self._read(follower):
-                heard = max(heard, _changed_at(run))
+        while not self._may_leave(asked):
+            at_work = run.is_worked_on  # asked before reading, so that no last event is missed
+            self._read(follower)
             if history.state.ended:
                 return
-            if time.time() - heard > SILENT_S or self._kill.is_set():
+            if not at_work:
                 history.fail(
                     f"Nobody is working on this run. {history.saved_words()} Press Resume to go on from there."
                 )
                 return
+            if self._kill.is_set() and history.notice != NOT_OURS:
+                history.notice = NOT_OURS
+                self._post(history.status())
             asked = asked or (self._unwanted and self._ask_to_stop())
             time.sleep(LOOK_EVERY_S)
+
+    def _may_leave(self, asked: bool) -> bool:
+        """A window that goes does not look on, but first a worker hears that it is to stop, or is ended."""
+        ending = self._own and self._kill.is_set()
+        return self._leave.is_set() and not ending and (asked or not self._stop.is_set())
 
     @property
     def _unwanted(self) -> bool:
@@ -227,7 +243,7 @@ class LearningJob:
             return False
         return True
 
-    def _read(self, follower: EventFollower) -> bool:
+    def _read(self, follower: EventFollower) -> None:
         history = self._known()
         news = follower.read()
         for event in news:
@@ -235,7 +251,6 @@ class LearningJob:
         # The end is told when the worker has gone and its memory is free, not before.
         if news and not history.state.ended:
             self._post(history.status())
-        return bool(news)
 
     def _known(self) -> History:
         assert self._history is not None
@@ -243,10 +258,3 @@ class LearningJob:
 
     def _post(self, status: LearningStatus) -> None:
         self._mailbox.post("learning", status)
-
-
-def _changed_at(run: RunFolder) -> float:
-    try:
-        return (run.path / "events.jsonl").stat().st_mtime
-    except OSError:
-        return 0.0

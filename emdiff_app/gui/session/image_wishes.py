@@ -8,6 +8,7 @@ from typing import Any
 from emdiff_app.errors import StackError
 from emdiff_app.gui.host import SAID, ImageRef, Offer
 from emdiff_app.gui.jobs import sentence_of
+from emdiff_app.gui.layers import pixels_of
 from emdiff_app.gui.model_form import ModelForm
 from emdiff_app.gui.phrases import axes_offered
 from emdiff_app.gui.thumbnails import thumbnail
@@ -19,6 +20,8 @@ from .state import State
 
 __all__ = ["ImageWishes"]
 
+Opened = tuple[Stack, list[Any]]
+"""A stack and what its layers show."""
 AXIS_NAMES = {"Z": "depth", "T": "time", "C": "channels"}
 
 
@@ -32,6 +35,8 @@ class ImageWishes(State):
         self.images = refs
         self.masks = tuple(self.host.list_masks())
         self.ticked = (self.ticked & keys) | {ref.key for ref in new if not ref.is_result}
+        self.unsaved &= keys
+        self.restored = {key: stack for key, stack in self.restored.items() if key in keys}
         self.thumbnails = {key: small for key, small in self.thumbnails.items() if key in keys}
         recorded = [ref.key for ref in refs if not ref.is_result]
         if self.to_restore not in keys:
@@ -50,7 +55,7 @@ class ImageWishes(State):
         """One after the other, so that a hundred files do not ask for a hundred threads."""
         path, *others = paths
 
-        def show(found: Stack | StackError) -> None:
+        def show(found: Opened | StackError) -> None:
             if isinstance(found, StackError):
                 self._ask_for_axes(path, found)
             else:
@@ -58,12 +63,12 @@ class ImageWishes(State):
             if others:
                 self.open_images(others)
 
-        self.task(f"Opening {path.name}", partial(_opened, path), show)
+        self.task(f"Opening {path.name}", partial(_opened_or_why_not, path), show)
 
     def open_with_axes(self, path: Path, axes: str) -> None:
         """The answer to a question about axes."""
         self.message = None
-        self.task(f"Opening {path.name}", partial(_opened_as, path, axes), self._show)
+        self.task(f"Opening {path.name}", partial(_opened, path, axes), self._show)
 
     def _ask_for_axes(self, path: Path, error: StackError) -> None:
         offers = tuple(
@@ -71,8 +76,9 @@ class ImageWishes(State):
         )
         self.tell(sentence_of(error), "warning" if offers else "error", offers=offers)
 
-    def _show(self, stack: Stack) -> None:
-        self.host.show_stack(stack)
+    def _show(self, opened: Opened) -> None:
+        stack, read = opened
+        self.host.show_stack(stack, read)
         if stack.source is not None:
             self.opened = (stack.source,)
         if stack.warnings:
@@ -94,14 +100,15 @@ class ImageWishes(State):
     def try_example(self) -> None:
         """Everything set for a first look, offline."""
 
-        def load() -> tuple[Stack, ImagingModel]:
+        def load() -> tuple[Opened, ImagingModel]:
             model = ImagingModel.read(resource_path("example/model.json"))
-            return open_stack(resource_path("example/recorded.tif")).with_(name="example"), model
+            stack, read = _opened(resource_path("example/recorded.tif"))
+            return (stack.with_(name="example"), read), model
 
-        def show(loaded: tuple[Stack, ImagingModel]) -> None:
-            stack, model = loaded
+        def show(loaded: tuple[Opened, ImagingModel]) -> None:
+            opened, model = loaded
             self.ticked = frozenset()
-            self._show(stack)
+            self._show(opened)
             self.form, self.preset = ModelForm.of(model), "quick"
             self.tell("The example is ready: press Start learning, and later Restore.")
 
@@ -110,13 +117,15 @@ class ImageWishes(State):
     def save_image(self, key: str, path: Path) -> None:
         """Write an image with its pixel size and axes."""
         image = self.image(key)
-        if image is not None:
-            stack = image.stack
-            self.task(
-                f"Saving {path.name}",
-                lambda: save_stack(stack, path, overwrite=True),
-                lambda _: self.tell(f"Saved {path}."),
-            )
+        if image is None:
+            return
+        stack = image.stack
+
+        def saved(_: Any) -> None:
+            self.unsaved -= {key}
+            self.tell(f"Saved {path}.")
+
+        self.task(f"Saving {path.name}", lambda: save_stack(stack, path, overwrite=True), saved)
 
 
 def axes_words(axes: str) -> str:
@@ -126,14 +135,23 @@ def axes_words(axes: str) -> str:
     return f"It is {AXIS_NAMES[outer]} ({letters})" if outer in AXIS_NAMES else letters
 
 
-def _opened_as(path: Path, axes: str) -> Stack:
-    """The answer stays with the stack: whoever opens the file again needs it, too."""
+def _opened(path: Path, axes: str | None = None) -> Opened:
+    """With its pixels, which are not to be read when the window waits for them.
+
+    An answer about the axes stays with the stack: whoever opens the file again needs it, too.
+    """
     stack = open_stack(path, axes=axes)
-    return stack.with_(extras={**stack.extras, SAID: {"axes": axes}})
-
-
-def _opened(path: Path) -> Stack | StackError:
+    if axes is not None:
+        stack = stack.with_(extras={**stack.extras, SAID: {"axes": axes}})
     try:
-        return open_stack(path)
+        return stack, pixels_of(stack)
+    except BaseException:
+        stack.close()
+        raise
+
+
+def _opened_or_why_not(path: Path) -> Opened | StackError:
+    try:
+        return _opened(path)
     except StackError as error:  # an answer, where it asks for the axes
         return error

@@ -6,13 +6,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from emdiff_app.errors import EMDiffError
+from emdiff_app.errors import EMDiffError, RunError
 from emdiff_app.gui import runs
 from emdiff_app.gui.devices import Devices, find_devices
 from emdiff_app.gui.host import IMAGE_KINDS, Offer
 from emdiff_app.gui.jobs import JobState
 from emdiff_app.gui.start_from import StartFrom
-from emdiff_app.gui.unfinished import Unfinished, find_unfinished, unmark
+from emdiff_app.gui.unfinished import Unfinished, find_unfinished, is_free, unmark
 from emdiff_app.learning import RunFolder
 from emdiff_app.system import INSTALL_TORCH
 
@@ -122,7 +122,7 @@ class LearnWishes(ModelWishes):
         self.message = None
         self.task(
             f"Discarding {path.name}",
-            partial(shutil.rmtree, path),
+            partial(_delete, path),
             lambda _: self.tell(f"Discarded {path.name}."),
         )
 
@@ -136,3 +136,10 @@ class LearnWishes(ModelWishes):
             copy = Offer("Copy the install command", "copy", (INSTALL_TORCH,))
             self.tell(devices.warning, "warning", offers=(copy, Offer("Continue on CPU", "dismiss")))
         self.devices = devices
+
+
+def _delete(run: Path) -> None:
+    """The question may be old: a worker may have taken up the run since."""
+    if not is_free(run):
+        raise RunError(f"A worker is at work on {run.name}, so nothing was deleted; stop it first.")
+    shutil.rmtree(run)

@@ -75,7 +75,9 @@ class MoveWishes(State):
             return
         self._moving = None
         if self.prior and self.prior.is_relative_to(old):
-            self.prior = new / self.prior.relative_to(old)
+            moved = new / self.prior.relative_to(old)
+            self.learned = moved if self.learned == self.prior else self.learned
+            self.prior = moved
         left = f" What is left in {old} could not be removed; you may delete it." if old.exists() else ""
         self.tell(f"The run was moved to {new} and goes on there; nothing that was saved is lost.{left}")
 

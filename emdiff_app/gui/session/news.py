@@ -2,6 +2,7 @@
 
 import time
 
+from emdiff_app.gui.host import Offer
 from emdiff_app.gui.jobs import JobState, LearningStatus, Outcome, RestoringStatus
 from emdiff_app.gui.offers import about_failure, about_notice, about_verdict
 from emdiff_app.gui.restoration import Restored
@@ -49,15 +50,29 @@ class News(State):
 
     def _learning_news(self, status: LearningStatus) -> None:
         before, self.learning = self.learning, status
-        if status.prior and (status.state.ended or not self.prior):
-            self.prior = status.prior
-        if status.state is JobState.FAILED and (before.state, before.attempt) != (
-            status.state,
-            status.attempt,
-        ):
-            self.tell(status.failure, "error", status.details, about_failure(status))
+        waiting = self._take_prior(status)
+        news = (before.state, before.attempt) != (status.state, status.attempt)
+        if status.state is JobState.FAILED and news:
+            self.tell(status.failure, "error", status.details, (*about_failure(status), *waiting))
+        elif waiting and news:
+            assert status.run is not None
+            assert self.prior is not None
+            self.tell(
+                f"The prior of {status.run.name} is there. Restore goes on using {self.prior.name}, which you have "
+                "chosen.",
+                offers=waiting,
+            )
         elif status.notice and status.notice != before.notice:
             self.tell(status.notice, "warning", offers=about_notice(status.notice))
+
+    def _take_prior(self, status: LearningStatus) -> tuple[Offer, ...]:
+        """Use what the run has learned, but never in the place of what the user has chosen: then offer it."""
+        if status.prior is None or status.prior == self.prior or status.run is None:
+            return ()
+        chosen = self.prior is not None and self.prior != self.learned
+        if not chosen and (status.state.ended or self.prior is None):
+            self.prior = self.learned = status.prior
+        return (Offer("Use it", "use_prior", (status.prior,)),) if chosen and status.state.ended else ()
 
     def _restoring_news(self, status: RestoringStatus) -> None:
         before, self.restoring = self.restoring, status
@@ -73,6 +88,7 @@ class News(State):
                 self.host.renew_result(key)
 
     def _end_restored(self, done: Restored) -> None:
+        self.unsaved |= set(self.shown.values())
         for part, key in self.shown.items():
             self.host.renew_result(key, whole=True)
             if part.kind == "restored":
@@ -83,6 +99,8 @@ class News(State):
     def _end_unfinished(self, status: RestoringStatus) -> None:
         """Planes that are finished stay; a result without one goes."""
         planes, text = _planes(status), status.failure
+        if planes:
+            self.unsaved |= set(self.shown.values())
         for key in self.shown.values():
             if planes:
                 self.host.renew_result(key, whole=True)

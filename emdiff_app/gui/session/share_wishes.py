@@ -27,7 +27,7 @@ class ShareWishes(ModelWishes):
         self.task(f"Reading {path.name}", partial(read_prior_file, path), show)
 
     def use_prior(self, path: Path) -> None:
-        self.prior, self.offered = path, None
+        self.prior, self.offered, self.learned = path, None, None
         self.tell(f"{path.name} is the prior now; choose an image under Restore.")
 
     def ask_card(self, show: Callable[[str, str], None]) -> None:

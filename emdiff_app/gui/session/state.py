@@ -51,6 +51,7 @@ class State:
     offered: PriorFile | None = None  # a prior from a file, before the user has said yes
     drawn: NDArray[np.uint8] | None = None  # a sheet of samples from the prior
     restored: Mapping[str, Stack] = field(default_factory=dict)  # by the key of the image
+    unsaved: frozenset[str] = frozenset()  # results that are in no file yet, by their keys
     learning: LearningStatus = field(default_factory=LearningStatus)
     restoring: RestoringStatus = field(default_factory=RestoringStatus)
     message: Message | None = None
@@ -63,6 +64,7 @@ class State:
         self.learning_job = LearningJob(self.mailbox)
         self.restoring_job = RestoringJob(self.mailbox)
         self.tasks = Tasks(self.mailbox)
+        self.learned: Path | None = None  # the prior in use, where a run brought it and nobody chose it
         self.shown: dict[Result, str] = {}  # results of the present restoration, and the host's keys for them
 
     def image(self, key: str) -> ImageRef | None:
