@@ -280,7 +280,7 @@ class Rounds:
             )
 
     def _say_what_cannot_be_learned(self) -> None:
-        recipe, imaging = self.work.recipe, self.work.imaging
+        recipe, imaging = self.work.recipe, self.work.optics
         if recipe.clean or recipe.similar or recipe.prior or not (bands := lost_bands(imaging)):
             return
         size = {a: s.value for a, s in self.work.crops.stacks[0].pixel_size.items() if s.unit == "um"}

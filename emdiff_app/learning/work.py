@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -91,6 +91,11 @@ class Work:
     def imaging(self) -> Imaging:
         """The imaging model of a crop that is all there, with the noise that the model states."""
         return self.binding.one
+
+    @cached_property
+    def optics(self) -> Imaging:
+        """The same on the processor, where a few small waves are sent through it."""
+        return replace(self.binding, device=torch.device("cpu")).one
 
     @cached_property
     def judged(self) -> Tensor:
