@@ -139,3 +139,9 @@ class LearnWishes(ModelWishes):
             copy = Offer("Copy the install command", "copy", (INSTALL_TORCH,))
             self.tell(devices.warning, "warning", offers=(copy, Offer("Continue on CPU", "dismiss")))
         self.devices = devices
+
+    def _use_what_is_there(self) -> None:
+        """A device that is preferred, and that this computer has not, is none: then the best that it has."""
+        there = {device.value for device in self.devices.all}
+        if there and self.device not in {"auto", *there}:
+            self.device = "auto"
