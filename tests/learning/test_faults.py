@@ -6,6 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
+import time
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -16,6 +18,7 @@ from emdiff_app.diffusion.anchors import Denoising
 from emdiff_app.errors import RunError
 from emdiff_app.learning import learn, saving, space, worker
 from emdiff_app.learning.checkpoint import save_checkpoint
+from emdiff_app.learning.control import FolderControl
 from emdiff_app.learning.lock import Lock
 
 
@@ -78,11 +81,54 @@ def test_a_disk_that_stays_full_keeps_the_last_save_and_waits_with_the_result(tm
             full_disk["full"] = True
             run.ask("stop")  # while it waits for space
 
-    assert learn(run, fill)
+    stopped = []
+    assert learn(run, lambda event: (fill(event), stopped.append(event)))
+    assert stopped[-1].kind == "stopped"
+    assert "the disk refused the last save" in stopped[-1].words
+    assert "is safe" in stopped[-1].words
     full_disk["full"] = False
     assert max(run.checkpoints.glob("round-*")).name.startswith("round-0001")
     assert learn(run)
     assert told(run)[-1].kind == "finished"
+
+
+def test_that_everything_is_saved_is_not_said_before_the_checkpoint_is(tmp_path, full_disk, monkeypatch):
+    """The disk is full at the end of a round, and has space again while samples are drawn for the next."""
+    monkeypatch.setattr(worker, "TICK_S", 0.0)
+    run, saves = make_run(tmp_path, crops=64, save_every_s=1e9), []
+
+    def fill(event):
+        if event.kind == "scored":
+            full_disk["full"] = event.round == 0
+        if event.kind == "progress" and event.phase == "e-step":
+            full_disk["full"] = False
+        if event.kind == "notice" and "everything is saved" in event.text:
+            names = {file.name for file in run.checkpoints.iterdir()}
+            saves.append({"round-0000.safetensors", "best.safetensors"} <= names)
+
+    assert learn(run, fill)
+    assert saves == [True]
+
+
+def test_a_result_that_waits_for_the_disk_is_not_thrown_away_when_the_time_is_over(
+    tmp_path, full_disk, monkeypatch
+):
+    run = make_run(tmp_path, time_limit_min=60.0)
+
+    def fill(event):
+        full_disk["full"] |= event.kind == "scored" and event.round == 1
+
+    def wait(seconds):
+        full_disk["full"] = False
+
+    def left_s(control):
+        return 0.0 if full_disk["full"] else 3000.0
+
+    monkeypatch.setattr(worker, "time", SimpleNamespace(monotonic=time.monotonic, sleep=wait))
+    monkeypatch.setattr(FolderControl, "left_s", property(left_s))
+    assert learn(run, fill)
+    assert told(run)[-1].kind == "finished"
+    assert max(run.checkpoints.glob("round-*")).name == "round-0001.safetensors"
 
 
 def test_too_little_space_is_said_before_anything_is_computed(tmp_path, monkeypatch):
