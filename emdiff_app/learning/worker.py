@@ -84,8 +84,9 @@ class Worker:
             self._stopped()
             return
         if self.team.leads:
-            self.keeper.samples.forget(self.recipe.last_round + 2)
-            self.tell(events.Finished(round=self.recipe.last_round, prior=self.run.prior.name))
+            present = self.rounds.state.round  # the one after the last, unless the time was over before
+            self.keeper.samples.forget(present)
+            self.tell(events.Finished(round=present - 1, prior=self.run.prior.name))
 
     def _restore(self) -> None:
         name, damaged = latest(self.run.checkpoints) if self.team.leads else (None, [])
