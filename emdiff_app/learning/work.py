@@ -114,8 +114,9 @@ class Work:
         """That of the crops of these numbers."""
         return self._imaging([self.crops.places[n] for n in numbers], y)
 
-    def imaging_of_judged(self) -> Imaging:
-        return self._imaging(self.judges.places, self.judged)
+    def imaging_of_judged(self, first: int, y: Tensor) -> Imaging:
+        """That of the crops y that are kept aside, the first of which has the number `first`."""
+        return self._imaging(self.judges.places[first : first + len(y)], y)
 
     def noise_for(self, numbers: Sequence[int]) -> NoiseParameters:
         """The noise of the crops of these numbers, which may differ from image to image."""

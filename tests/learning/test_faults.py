@@ -20,6 +20,7 @@ from emdiff_app.learning import learn, saving, space, worker
 from emdiff_app.learning.checkpoint import save_checkpoint
 from emdiff_app.learning.control import FolderControl
 from emdiff_app.learning.lock import Lock
+from emdiff_app.physics import ImagingModel
 
 
 def heard(run):
@@ -320,6 +321,41 @@ def test_restoring_takes_fewer_crops_at_once_when_memory_runs_out(tmp_path, monk
     # Sums over fewer crops at once are rounded otherwise; nothing else differs.
     one, other = (list(_prior(run).parameters()) for run in (usual, short))
     torch.testing.assert_close(one, other, atol=1e-3, rtol=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("operators", "noise", "changes"),
+    [
+        ([{"kind": "mask", "missing": 0.3}], {"kind": "gaussian", "sigma": 5.0}, {}),
+        (
+            [],
+            {"kind": "poisson-gaussian", "offset": 0, "gain": 0.2, "read_noise": 3},
+            {"noise_per_image": "yes"},
+        ),
+    ],
+)
+def test_judging_takes_fewer_crops_at_once_when_memory_runs_out(
+    tmp_path, monkeypatch, operators, noise, changes
+):
+    """Each crop keeps its own mask, noise and random numbers, so the score is the same."""
+    from emdiff_app.diffusion import LearnedPrior
+
+    model = ImagingModel.model_validate({"operator": operators, "noise": noise})
+    usual, short = (
+        make_run(tmp_path, name, model=model, held_out=12, crops=8, **changes) for name in ("usual", "short")
+    )
+    learn(usual)
+    answer = LearnedPrior._answer
+
+    def hungry(self, x_t, sigma):
+        if len(x_t) > 9 and not self.training:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB")
+        return answer(self, x_t, sigma)
+
+    monkeypatch.setattr(LearnedPrior, "_answer", hungry)
+    assert learn(short), told(short)[-1]
+    one, other = ([e.held_out for e in told(run, "scored")] for run in (usual, short))
+    assert other[0] == pytest.approx(one[0], rel=1e-4)
 
 
 def test_a_checkpoint_of_another_version_is_said_to_be_one(tmp_path):
