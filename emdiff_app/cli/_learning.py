@@ -123,7 +123,7 @@ def learn_here(run: RunFolder, as_json: bool, time_limit: float | None = None) -
     if as_json:
         emit(teller.result(run))
     elif isinstance(teller.outcome, e.Stopped):
-        say(f"Stopped; what was learned is kept. Go on with: emdiff resume {run.path}")
+        say(f"Stopped; {teller.outcome.words} Go on with: emdiff resume {run.path}")
         if run.prior.is_file():
             say(f"The best prior so far is {run.prior}.")
     else:

@@ -93,8 +93,8 @@ def _headline(run: RunFolder, story: Story) -> str:
             return text
         case e.Finished():
             return "The run has finished."
-        case e.Stopped(round=number):
-            return f"The run was stopped in round {number}; what was learned is kept."
+        case e.Stopped(round=number, words=words):
+            return f"The run was stopped in round {number}; {words}"
     where = story.where
     if not run.is_worked_on:
         begun = f"Nobody is working on it; it came to {where}." if story.started else "It has not begun yet."

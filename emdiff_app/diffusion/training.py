@@ -6,7 +6,7 @@ add up, so the parts change how long a step takes and not what it does.
 
 import copy
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,7 @@ from .precision import bfloat16_pays
 
 __all__ = ["Trainer"]
 
+T = TypeVar("T")
 LARGEST_GRADIENT = 1.0
 
 
@@ -105,14 +106,18 @@ class Trainer:
         return float(loss)
 
     def _gradients(self, batch: Batch, term: Term, seed: int, first: int, whole: int) -> float:
-        """The loss, its gradients left in the weights; with fewer images at once after running out of memory."""
+        """The loss, its gradients left in the weights."""
+        return self._with_less(len(batch), lambda: self._accumulated(batch, term, seed, first, whole))
+
+    def _with_less(self, count: int, work: Callable[[], T]) -> T:
+        """What `work` on `count` images gives; with fewer of them at once whenever memory runs out."""
         while True:
             try:
-                return self._accumulated(batch, term, seed, first, whole)
+                return work()
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
-            present = min(self.part or 1, len(batch))
+            present = min(self.part or 1, count)
             if present == 1:
                 raise RunError(
                     "Memory ran out with one crop at a time; what was saved is kept. Choose smaller crops or a "
@@ -137,15 +142,14 @@ class Trainer:
     def prepare(self, batch: Batch, term: Term) -> None:
         """Before the first step: what fits, which precision, and whether compiling works."""
         few = batch.part(0, 1)
-        each = bytes_saved(lambda: term.loss(self.prior, few, torch.Generator(few.any.device)))
-        self.part = fitting(len(batch), each, free_bytes(few.any.device))
+        device = few.any.device
+        each = self._with_less(
+            1, lambda: bytes_saved(lambda: term.loss(self.prior, few, torch.Generator(device)))
+        )
+        self.part = fitting(len(batch), each, free_bytes(device))
         self.prior.bfloat16 = self.precision == "bfloat16"
         if self.precision == "auto":
-            trial = batch.part(0, self.part)
-            key = (few.any.device.type, self.prior.architecture, trial.any.shape, torch.get_num_threads())
-            self.prior.bfloat16 = bfloat16_pays(
-                few.any.device, lambda half: self._try(trial, term, half), key
-            )
+            self.prior.bfloat16 = self._with_less(len(batch), lambda: self._half_pays(batch, term))
         if self.compiled:
             self.prior.network.compile()
             try:
@@ -154,6 +158,12 @@ class Trainer:
                 self.prior.network._compiled_call_impl = None
                 self.compiled = False
         self.optimiser.zero_grad(set_to_none=True)
+
+    def _half_pays(self, batch: Batch, term: Term) -> bool:
+        trial = batch.part(0, self.part or 1)
+        device = trial.any.device
+        key = (device.type, self.prior.architecture, trial.any.shape, torch.get_num_threads())
+        return bfloat16_pays(device, lambda half: self._try(trial, term, half), key)
 
     def _try(self, batch: Batch, term: Term, half: bool) -> None:
         self.prior.bfloat16 = half

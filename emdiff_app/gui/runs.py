@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from platformdirs import user_data_path
+from pydantic import ValidationError
 
 from emdiff_app.errors import EMDiffError, RunError
 from emdiff_app.images import save_stack
 from emdiff_app.images.atomic import write_bytes
 from emdiff_app.learning import PRESETS, Preset, Recipe, RunFolder, one_channel
 from emdiff_app.physics import ImagingModel
+from emdiff_app.physics.model import wrong_fields
 
 from .host import ImageRef
 from .restoration import Wanted
@@ -59,8 +61,9 @@ def change_recipe(run: RunFolder, changes: Mapping[str, Any]) -> None:
         Recipe.model_validate(fields)
         write_bytes(path, json.dumps(fields, indent=2).encode(), overwrite=True, error=RunError)
     except (OSError, ValueError) as error:
+        why = wrong_fields(error) if isinstance(error, ValidationError) else error
         raise RunError(
-            f"The recipe of {run.path.name} could not be changed ({error}); nothing was started."
+            f"The recipe of {run.path.name} could not be changed ({why}); nothing was started."
         ) from None
 
 
@@ -96,15 +99,19 @@ def make_run(
         image.file if as_files else folder / "images" / name
         for image, name in zip(images, names, strict=True)
     ]
-    recipe = Recipe.model_validate(
-        {
-            "stacks": [str(path) for path in paths],
-            "channel": images[0].channel if as_files else None,
-            "axes": images[0].said.get("axes") if as_files else None,
-            "model": model,
-            **choices.fields(),
-        }
-    )
+    fields = {
+        "stacks": [str(path) for path in paths],
+        "channel": images[0].channel if as_files else None,
+        "axes": images[0].said.get("axes") if as_files else None,
+        "model": model,
+        **choices.fields(),
+    }
+    try:
+        recipe = Recipe.model_validate(fields)
+    except ValidationError as error:
+        raise RunError(
+            f"Something under Custom cannot be: {wrong_fields(error)}; nothing was started. Change it there."
+        ) from None
     run = RunFolder.create(folder, recipe)
     if not as_files:
         (folder / "images").mkdir()

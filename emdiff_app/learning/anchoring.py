@@ -58,8 +58,8 @@ def anchor_for(name: AnchorName, imaging: Imaging) -> Anchor:
     plain = Denoising(camera=CAMERA) if camera else Denoising()
     if name == "none" or not sharp:
         return Anchor("none", None, plain, maps=camera)
+    missing = not _only(imaging.operator, Identity)
     if name == "auto":
-        missing = not _only(imaging.operator, Identity)
         name = "further-masking" if missing else "hidden-pixels" if camera else "noise-above"
     match name:
         case "hidden-pixels":
@@ -69,7 +69,7 @@ def anchor_for(name: AnchorName, imaging: Imaging) -> Anchor:
         case "sure":
             return Anchor(name, Sure(), plain, maps=camera)
         case _:
-            if camera:
+            if camera or missing:
                 return Anchor("noise-above", NoiseAbove(), plain, maps=True)
             both = Mixture([(ABOVE, NoiseAbove()), (1.0, Sure(WIDER))])
             return Anchor("noise-above", both, plain, start="one-look")

@@ -62,6 +62,8 @@ def _say(event: Any) -> None:
             line = f"round {event.round}: held-out score {event.held_out:.4f}, chi2 {event.chi2:.2f}"
         case Notice() | Failed():
             line = event.text
+        case Stopped(unsaved=unsaved) if unsaved:
+            line = f"stopped; {unsaved}"
         case Finished() | Stopped():
             line = f"{event.kind}, the prior is {event.prior}"
         case _:

@@ -23,7 +23,7 @@ from .samples import Tensors
 from .tempering import weighted
 from .work import E_BATCH, State, Work, seeded
 
-__all__ = ["Data", "Draw", "Drawn", "batches", "blurs", "draw_all", "drawn", "restoring"]
+__all__ = ["Data", "Draw", "Drawn", "batches", "blurs", "draw_all", "drawn", "in_parts", "restoring"]
 
 Draw = Callable[[Tensor, int, torch.Generator], Tensor]
 """From recorded crops, the number of the first of them, and random numbers to samples."""

@@ -111,11 +111,17 @@ class Resumed(_Happening):
 
 
 class Stopped(_Happening):
-    """The user asked it to stop, or its time was up; what was learned is kept."""
+    """The user asked it to stop, or its time was up; what was learned is kept, unless the disk refused it."""
 
     kind: Literal["stopped"] = "stopped"
     round: int
     prior: str | None = None  # none is written before the start has been judged
+    unsaved: str = Field(default="", description="What could not be saved, in words; else nothing.")
+
+    @property
+    def words(self) -> str:
+        """What became of the work."""
+        return self.unsaved or "what was learned is kept."
 
 
 class Finished(_Happening):

@@ -27,19 +27,23 @@ BINS = 40
 
 
 def extrapolated(gaussian: GaussianPrior, imaging: Imaging, variance: float) -> GaussianPrior:
-    """The prior with its spectrum continued where optics and noise, of the given variance, hide it; never raised."""
-    radius = _radius(gaussian.domain).to(gaussian.spectrum)
+    """The prior with its spectrum continued where optics and noise, of the given variance, hide it; never raised.
+
+    The imaging model is one on the processor, wherever the prior is.
+    """
+    spectrum = gaussian.spectrum.cpu()
+    radius = _radius(gaussian.domain).to(spectrum)
     edges = torch.linspace(0, 0.5, BINS + 1)
     middles = (edges[1:] + edges[:-1]) / 2
     passed = torch.tensor([contrast_at(imaging, float(f)) ** 2 for f in middles])
-    channels = [_continued(power, radius, edges, passed, variance) for power in gaussian.spectrum]
-    return GaussianPrior(torch.stack(channels), gaussian.mean)
+    channels = [_continued(power, radius, edges, passed, variance) for power in spectrum]
+    return GaussianPrior(torch.stack(channels).to(gaussian.spectrum), gaussian.mean)
 
 
 def _continued(power: Tensor, radius: Tensor, edges: Tensor, passed: Tensor, variance: float) -> Tensor:
     number = torch.bucketize(radius, edges.to(radius)).clamp(1, BINS) - 1
     count = torch.zeros(BINS).index_add_(0, number.flatten(), torch.ones(number.numel()))
-    total = torch.zeros(BINS).index_add_(0, number.flatten(), power.flatten().cpu())
+    total = torch.zeros(BINS).index_add_(0, number.flatten(), power.flatten())
     profile = total / count.clamp_min(1)
     middles = (edges[1:] + edges[:-1]) / 2
     lost = (passed < DIMMED) & (passed * profile / variance < SEEN) & (count > 0)

@@ -1,6 +1,7 @@
 """Who judges the prior of a round: it restores held-out crops as the next E-step, and later a restoration, will."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,6 +12,7 @@ from emdiff_app.physics import Imaging
 from emdiff_app.posterior.steps import OwnNoise
 
 from .anchoring import Anchor
+from .e_step import in_parts
 from .judging import Judgement, Sampling, judge
 from .recipe import FROM_PIXELS
 from .start import seen_at_once
@@ -34,10 +36,36 @@ class Jury:
 
     def judge(self) -> Judgement:
         """On the same crops with the same random numbers in every round."""
-        random = seeded(self.work.recipe.seed, 99)
-        found = judge(self.work.imaging_of_judged(), self.work.judged, random, self._sample, self._one_pass)
+        work, one_pass = self.work, self._one_pass
+        random = seeded(work.recipe.seed, 99)
+        ways = self._in_parts(self._sample), None if one_pass is None else self._in_parts(one_pass)
+        found = judge(work.imaging_of_judged(0, work.judged), work.judged, random, *ways)
         # One look is what a restoration takes anyway where it is possible.
         return replace(found, estimate="samples") if self.anchor.start == "one-look" else found
+
+    def _in_parts(self, way: Sampling) -> Sampling:
+        """The same on as many crops at once as memory allows."""
+
+        def on_all(imaging: Imaging, y: Tensor, generator: torch.Generator) -> Tensor:
+            def draw(part: Tensor, first: int, own: torch.Generator) -> Tensor:
+                return way(self._of_part(imaging, part, first, len(y)), part, own)
+
+            return in_parts(draw, y, 0, generator)
+
+        return on_all
+
+    def _of_part(self, imaging: Imaging, part: Tensor, first: int, count: int) -> Imaging:
+        """`imaging` is that of all crops, with a mask and noise for each of them perhaps."""
+        if len(part) == count:
+            return imaging
+
+        def some(value: Any) -> Any:
+            each = isinstance(value, Tensor) and value.ndim and len(value) == count
+            return value[first : first + len(part)] if each else value
+
+        own = imaging.noise
+        noise = replace(own, offset=some(own.offset), gain=some(own.gain), read_noise=some(own.read_noise))
+        return replace(self.work.imaging_of_judged(first, part), noise=noise)
 
     def _sample(self, imaging: Imaging, y: Tensor, generator: torch.Generator) -> Tensor:
         """One sample of each crop."""

@@ -90,8 +90,8 @@ def _deeper(worker: Worker | None, error: Exception) -> Exception:
 def _words(error: Exception) -> str:
     if is_out_of_memory(error):
         return (
-            "Memory ran out although only one crop was restored at a time; what was saved is kept. Close other "
-            "programs, or choose smaller crops or a smaller network."
+            "Memory ran out, and fewer crops at once were of no help; what was saved is kept. Close other programs, "
+            "or choose smaller crops or a smaller network."
         )
     if isinstance(error, OSError):
         return (

@@ -34,6 +34,12 @@ def learn(
     such as `rounds=3`. Returns the file of the prior; what happens on the way is told to `on_event`.
     """
     paths = [images] if isinstance(images, str | Path) else list(images)
+    if not paths:
+        raise RunError("There are no images to learn from; nothing was started. Give at least one file.")
+    if preset not in PRESETS:
+        raise RunError(
+            f"There is no preset called {preset!r}; nothing was started. There are {', '.join(PRESETS)}."
+        )
     files = tuple(str(Path(path).absolute()) for path in paths)
     try:
         recipe = Recipe(stacks=files, model=_model(imaging_model, files), **{**PRESETS[preset], **fields})

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from emdiff_app import posterior
 from emdiff_app.diffusion import LearnedPrior
 from emdiff_app.diffusion.device import device_for
 from emdiff_app.errors import RunError
@@ -15,8 +16,9 @@ from .control import Control
 from .crops import CropSet
 from .opening import open_recorded
 from .places import draw_places
-from .recipe import Recipe
+from .recipe import FROM_PIXELS, Recipe
 from .samples import Samples
+from .start import anchor_of, start_of
 from .team import Team
 from .work import State, Work
 
@@ -56,12 +58,12 @@ class Prepared:
 
 def prepare(recipe: Recipe, control: Control, team: Team, samples: Samples, **ways: Any) -> Prepared:
     """Open the images and draw the crops; `ways` are those of `Work` to the outside."""
+    device = device_for(recipe.device)
     stacks = open_recorded(recipe)
     side = recipe.crop
     offset = getattr(recipe.model.noise, "offset", None)
     scale = IntensityScale.fit(stacks, offset=offset, seed=recipe.seed)
     judges, places = draw_places(stacks, side, recipe.held_out, recipe.crops, recipe.seed, tries=recipe.tries)
-    device = device_for(recipe.device)
     if recipe.batch < team.size:
         raise RunError(
             f"{team.size} processes cannot share a batch of {recipe.batch} crops; nothing was started. "
@@ -80,4 +82,29 @@ def prepare(recipe: Recipe, control: Control, team: Team, samples: Samples, **wa
         samples=samples,
         **ways,
     )
+    _check_choices(work)
     return Prepared(work, stacks, scale)
+
+
+def _check_choices(work: Work) -> None:
+    """Each choice of a recipe is good by itself; that some do not go together is better said now than in hours."""
+    name, holes = work.recipe.sampler, work.binding.masked
+    posterior.get(name)
+    if name == "from-noise" and not posterior.from_noise.fits(work.imaging):
+        raise RunError(
+            "The sampler from-noise is for images that only noise was added to; nothing was started. Choose the "
+            "sampler auto."
+        )
+    anchor, start = anchor_of(work), start_of(work)
+    if anchor.name == "sure" and holes:
+        raise RunError(
+            "The anchor sure needs every pixel, and the imaging model has missing ones; nothing was started. Choose "
+            "the anchor auto."
+        )
+    taught = anchor.start or {"sure": "one-look"}.get(anchor.name)
+    if start in FROM_PIXELS and start != taught:
+        needs = "hidden-pixels" if start == "hidden-pixels" else "sure, or auto for white noise"
+        raise RunError(
+            f"The start {start} needs images without blur and the anchor {needs}; nothing was started. Choose the "
+            "start auto."
+        )

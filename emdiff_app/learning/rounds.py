@@ -61,7 +61,12 @@ class Rounds:
 
     @property
     def finished(self) -> bool:
-        return self.state.round > self.work.recipe.last_round
+        return self.out_of_time or self.state.round > self.work.recipe.last_round
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether it has ended before its last round, which a later process may go on to."""
+        return bool(self.state.notes.get("out_of_time"))
 
     @cached_property
     def anchor(self) -> Anchor:
@@ -105,6 +110,7 @@ class Rounds:
 
     def restore(self, snapshot: dict[str, Any]) -> None:
         self.state = State(**snapshot["state"])
+        self.state.notes.pop("out_of_time", None)  # who goes on has time
         network = snapshot["network"]
         prior = LearnedPrior.build(
             network["size"], float(snapshot["sigma_data"]), float(snapshot["mean"]), **network["arguments"]
@@ -195,7 +201,7 @@ class Rounds:
         state, recipe = self.state, self.work.recipe
         if samples is not None and state.round > 0:
             self._tell_discarded(len(samples.clean))
-            state.notes["weight"] = next_weight(self._weight, samples.chi2, state.round, recipe.rounds)
+            state.notes["next_weight"] = next_weight(self._weight, samples.chi2, state.round, recipe.rounds)
         if self.trainer is None or (state.round == 0 and self.begins_with == "denoised"):
             prior = first_prior(self.work, None if samples is None else samples.clean)
             self.trainer = trainer_for(self.work, prior)
@@ -242,11 +248,16 @@ class Rounds:
         if result:
             self.on_judged(result, best)
         state.notes["judging_s"] = time.monotonic() - began
-        state.round, state.stage, state.step = work.team.agreed(self._next_round()), "e-step", 0
+        if "next_weight" in state.notes:
+            state.notes["weight"] = state.notes.pop("next_weight")
+        following, out_of_time = work.team.agreed(self._next_round())
+        state.round, state.stage, state.step = following, "e-step", 0
+        if out_of_time:
+            state.notes["out_of_time"] = True
         work.keep(True)
 
-    def _next_round(self) -> int:
-        """The next one, or the one after all, or the first from fresh weights, when patience is at its end."""
+    def _next_round(self) -> tuple[int, bool]:
+        """The next one, or, when patience is at its end, the first from fresh weights; and whether time is short."""
         state, recipe = self.state, self.work.recipe
         waited = state.round - int(state.notes["best_round"])
         if recipe.patience and waited >= recipe.patience and state.round < recipe.rounds:
@@ -254,22 +265,22 @@ class Rounds:
                 f"The held-out score has not become better for {waited} rounds, so learning ends here; the prior of "
                 f"round {state.notes['best_round']} is kept."
             )
-            return recipe.rounds + 1
-        if state.round < recipe.last_round and not time_for_another(self.work, state):
+            return recipe.rounds + 1, False
+        over = state.round < recipe.last_round and not time_for_another(self.work, state)
+        if over:
             self.work.notice(
-                f"The time that was given is enough for {state.round} rounds, and they are done; allow more for a "
-                "better prior."
+                f"The time that was given is enough for {state.round} rounds, and they are done; resume the run with "
+                "more for a better prior."
             )
-            return recipe.last_round + 1
-        return state.round + 1
+        return state.round + 1, over
 
     def _end_with_the_time(self) -> None:
         state = self.state
         self.work.notice(
             f"The time that was given was over before round {state.round} was done; the prior of round "
-            f"{state.notes['best_round']} is kept. Allow more for a better one."
+            f"{state.notes['best_round']} is kept. Resume the run with more for a better one."
         )
-        state.round, state.stage, state.step = self.work.recipe.last_round + 1, "e-step", 0
+        state.notes["out_of_time"] = True
         self.work.keep(True)
 
     # words -------------------------------------------------------------------------------------
@@ -282,7 +293,7 @@ class Rounds:
             )
 
     def _say_what_cannot_be_learned(self) -> None:
-        recipe, imaging = self.work.recipe, self.work.imaging
+        recipe, imaging = self.work.recipe, self.work.optics
         if recipe.clean or recipe.similar or recipe.prior or not (bands := lost_bands(imaging)):
             return
         size = {a: s.value for a, s in self.work.crops.stacks[0].pixel_size.items() if s.unit == "um"}

@@ -24,6 +24,8 @@ class Keeper:
         self.run, self.every_s, self.tell = run, every_s, tell
         self.samples = Samples(run.samples, self.complain)
         self.trouble = False
+        self.unsaved = False
+        """Whether the last checkpoint was refused; the next one to be written is a newer one."""
         self.saved_at: float | None = None
         self._owed: dict[str, Callable[[], None]] = {}
         self._due = time.monotonic() + every_s
@@ -34,7 +36,7 @@ class Keeper:
         return time.monotonic() > self._due
 
     def save(self, snapshot: dict[str, Any], *, best: bool = False) -> bool:
-        """Write a checkpoint and what is owed; False if the disk refuses. A later snapshot then takes its place."""
+        """Write a checkpoint, and what else is owed; False if the disk refuses it: then a later one takes its place."""
         self._due = time.monotonic() + self.every_s
         state = snapshot["state"]
         between = state["stage"] == "e-step" and state["round"] > 0  # nothing of this round is done
@@ -46,12 +48,15 @@ class Keeper:
             if best:
                 keep_as_best(path)
         except EMDiffError as error:
+            self.unsaved = True
             self.complain(error)
             return False
+        self.unsaved = False
         self.saved_at = time.monotonic()
         self.tell(events.Saved(round=number, file=f"checkpoints/{path.name}"))
         self.samples.forget(oldest_round(self.run.checkpoints) - 1)
-        return self.pay()
+        self.pay()
+        return True
 
     def write(self, name: str, action: Callable[[], None]) -> bool:
         """Do `action` now, or when the disk allows; it replaces what is owed under the same name."""
@@ -59,7 +64,7 @@ class Keeper:
         return self.pay()
 
     def pay(self) -> bool:
-        """Try to write what is owed; True if nothing is."""
+        """Try to write what is owed besides a checkpoint; True if nothing is, and no checkpoint either."""
         for name, action in list(self._owed.items()):
             try:
                 action()
@@ -68,6 +73,8 @@ class Keeper:
                 return False
             del self._owed[name]
         if not self.samples.offer():
+            return False
+        if self.unsaved:
             return False
         if self.trouble:
             self.trouble = False

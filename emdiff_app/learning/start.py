@@ -139,7 +139,7 @@ def first_prior(work: Work, samples: Tensor | None) -> LearnedPrior:
 
 def trainer_for(work: Work, prior: LearnedPrior) -> Trainer:
     recipe = work.recipe
-    turns = recipe.turns == "yes" or (recipe.turns == "auto" and not is_directional(work.imaging))
+    turns = recipe.turns == "yes" or (recipe.turns == "auto" and not is_directional(work.optics))
     return Trainer(
         prior.to(work.device, memory_format=torch.channels_last),
         learning_rate=recipe.learning_rate,
@@ -208,7 +208,7 @@ def _fitted(work: Work, data: Data) -> GaussianPrior:
         work.tick("start", number + 1, rounds, None)
 
     found = fit_gaussian(models, few, seeded(work.recipe.seed, 0), rounds=rounds, on_round=tick)
-    return extrapolated(found, work.imaging, _noise(models, few))
+    return extrapolated(found, work.optics, _noise(models, few))
 
 
 def _noise(models: list[Imaging], recorded: list[Tensor]) -> float:

@@ -1,7 +1,7 @@
 """What no number of rounds can teach: frequencies that no recorded image holds stay as they started.
 
 A fixed blur or fewer pixels remove the same fine detail from every image. Ways out are images with different blur,
-some sharp images, or a prior learned on such.
+some sharp images, or a prior learned on such. These questions are asked of an imaging model on the processor.
 """
 
 import math
@@ -90,7 +90,6 @@ def _contrast(imaging: Imaging, frequency: float, angle: float) -> float:
     rows, columns = (torch.arange(n, dtype=torch.float32) for n in imaging.domain[-2:])
     phase = math.sin(angle) * rows[:, None] + math.cos(angle) * columns
     waves = torch.stack([(2 * math.pi * frequency * phase).cos(), (2 * math.pi * frequency * phase).sin()])
-    device = imaging.observed.device if imaging.observed is not None else None
-    recorded = imaging.apply(waves[:, None].to(device) if device else waves[:, None])
+    recorded = imaging.apply(waves[:, None])
     seen = 1.0 if imaging.observed is None else float(imaging.observed.float().mean())
     return math.sqrt(float(recorded.square().mean()) * 2 / max(seen, 1e-6))

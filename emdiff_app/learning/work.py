@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -93,6 +93,11 @@ class Work:
         return self.binding.one
 
     @cached_property
+    def optics(self) -> Imaging:
+        """The same on the processor, where a few small waves are sent through it."""
+        return replace(self.binding, device=torch.device("cpu")).one
+
+    @cached_property
     def judged(self) -> Tensor:
         """The recorded crops that are kept aside."""
         return self.judges.batch(0, len(self.judges)).to(self.device)
@@ -109,8 +114,9 @@ class Work:
         """That of the crops of these numbers."""
         return self._imaging([self.crops.places[n] for n in numbers], y)
 
-    def imaging_of_judged(self) -> Imaging:
-        return self._imaging(self.judges.places, self.judged)
+    def imaging_of_judged(self, first: int, y: Tensor) -> Imaging:
+        """That of the crops y that are kept aside, the first of which has the number `first`."""
+        return self._imaging(self.judges.places[first : first + len(y)], y)
 
     def noise_for(self, numbers: Sequence[int]) -> NoiseParameters:
         """The noise of the crops of these numbers, which may differ from image to image."""

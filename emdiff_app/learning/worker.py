@@ -84,8 +84,9 @@ class Worker:
             self._stopped()
             return
         if self.team.leads:
-            self.keeper.samples.forget(self.recipe.last_round + 2)
-            self.tell(events.Finished(round=self.recipe.last_round, prior=self.run.prior.name))
+            present = self.rounds.state.round  # the one after the last, unless the time was over before
+            self.keeper.samples.forget(present)
+            self.tell(events.Finished(round=present - 1, prior=self.run.prior.name))
 
     def _restore(self) -> None:
         name, damaged = latest(self.run.checkpoints) if self.team.leads else (None, [])
@@ -194,20 +195,32 @@ class Worker:
             self._looked = time.monotonic()
             self.inputs.check()
         training = self.rounds.state.stage in ("m-step", "denoise")
-        if now or (self.keeper.due and training):
-            snapshot = self.rounds.snapshot()
-            if snapshot is not None:
-                self.keeper.save(snapshot, best=self._best)
-                self._best = False
+        if now or (self.keeper.due and (training or self.keeper.unsaved)):
+            self._save()
         elif self.keeper.trouble and self.keeper.due:
             self.keeper.pay()
 
+    def _save(self) -> None:
+        snapshot = self.rounds.snapshot()
+        if snapshot is not None:
+            judged = (
+                self.rounds.state.stage == "e-step"
+            )  # else the weights are those of the next round already
+            if self.keeper.save(snapshot, best=self._best and judged):
+                self._best = False
+
+    def _written(self) -> bool:
+        """Try to write all that is owed; whether it was."""
+        if self.keeper.unsaved:
+            self._save()
+        return self.keeper.pay()
+
     def _all_written(self) -> None:
         """The result is worth waiting for, as long as its folder is there."""
-        while self.team.leads and not self.keeper.pay():
+        while self.team.leads and not self._written():
             if not self.run.path.is_dir():
                 raise RunError(f"The run folder {self.run.path} was removed, and what was learned with it.")
-            self.control.check()
+            self.control.check(to_the_end=True)
             time.sleep(1.0)
 
     def _stopped(self) -> None:
@@ -216,7 +229,8 @@ class Worker:
             return
         self.run.clear_requests()
         kept = self.run.prior.name if self.run.prior.exists() else None
-        self.tell(events.Stopped(round=self.rounds.state.round, prior=kept))
+        unsaved = "" if self.keeper.pay() else f"the disk refused the last save; {self.keeper.since()}"
+        self.tell(events.Stopped(round=self.rounds.state.round, prior=kept, unsaved=unsaved))
 
     def _tick(self, phase: str, step: int, steps: int, loss: float | None) -> None:
         if not self.team.leads:

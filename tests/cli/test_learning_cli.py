@@ -213,6 +213,14 @@ def test_the_live_view_tells_where_the_run_is_and_how_well_it_goes(shown):
     assert "It broke. Resume it." in shown(story)
 
 
+def test_a_run_that_was_stopped_with_a_full_disk_does_not_say_that_all_is_kept(shown):
+    story = Story()
+    story.take(events.Stopped(round=3))
+    assert "what was learned is kept." in shown(story)
+    story.take(events.Stopped(round=3, unsaved="the last save, 40 min ago, is safe."))
+    assert "in round 3; the last save, 40 min ago, is safe." in shown(story)
+
+
 def test_a_run_that_nobody_works_on_is_said_to_be_so(shown):
     story = Story()
     assert "has not begun yet" in shown(story, at_work=False)

@@ -34,3 +34,19 @@ def test_nobody_is_certain():
             prior, Batch(recorded=y, noise=NoiseParameters(0.0, 0.0, 1.0)), generator(seed)
         )
         assert float(variance.min()) > 0
+
+
+def test_an_image_is_seen_as_it_is_whatever_is_beside_it():
+    """A dark image among images with ten times the noise."""
+    prior = GaussianPrior(torch.full((1, 32, 32), 1.0), torch.zeros(1))
+    sigma = torch.tensor([0.1, 1.0, 1.0]).reshape(3, 1, 1, 1)
+    y = torch.randn((3, 1, 32, 32), generator=generator(0)) * (1 + sigma**2).sqrt()
+    whole = one_look(prior, Batch(recorded=y, noise=NoiseParameters(0.0, 0.0, sigma)), generator(1))
+    own = generator(1)
+    for number in range(3):
+        part = slice(number, number + 1)
+        alone = one_look(prior, Batch(recorded=y[part], noise=NoiseParameters(0.0, 0.0, sigma[part])), own)
+        for one, other in zip(alone, whole, strict=True):
+            torch.testing.assert_close(one, other[part], rtol=1e-3, atol=1e-6)
+    truth = sigma**2 / (1 + sigma**2)  # of white images in white noise
+    torch.testing.assert_close(whole[1][:, :, :1, :1], truth, rtol=0.5, atol=0.0)

@@ -56,6 +56,16 @@ def test_running_out_of_memory_halves_the_parts_and_changes_nothing_else():
     assert short.steps == free.steps == 3
 
 
+def test_memory_that_runs_out_while_precision_is_chosen_halves_the_parts_too(monkeypatch):
+    monkeypatch.setattr(precision, "has_bfloat16", lambda device: True)
+    monkeypatch.setattr(precision, "_known", {})
+    short, term = trainer(precision="auto"), Greedy(4)
+    short.prepare(Batch(clean=flat_images(16)), term)
+    assert short.part == 4
+    short.step(flat_images(16), term)
+    assert short.steps == 1
+
+
 def test_parts_add_up_to_the_whole():
     """The gradient of a batch is that of its parts, when the noise is the same."""
 

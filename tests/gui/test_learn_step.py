@@ -9,15 +9,17 @@ import numpy as np
 import pytest
 from qtpy.QtWidgets import QAbstractButton, QApplication, QDialogButtonBox
 
+from emdiff_app.errors import RunError
 from emdiff_app.gui import devices as machine
 from emdiff_app.gui.devices import Device, Devices, find_devices
 from emdiff_app.gui.dialogs.custom import CustomDialog
 from emdiff_app.gui.jobs import JobState
 from emdiff_app.gui.model_form import ModelForm, Noise
 from emdiff_app.gui.recipe_fields import recipe_fields
-from emdiff_app.gui.runs import change_recipe
+from emdiff_app.gui.runs import Choices, change_recipe, make_run
 from emdiff_app.gui.unfinished import find_unfinished, mark_later
 from emdiff_app.learning import PRESETS, Recipe, RunFolder
+from emdiff_app.physics import GaussianNoise, ImagingModel
 
 
 @pytest.fixture
@@ -93,6 +95,37 @@ def test_limits_of_the_recipe_are_those_of_the_fields():
     assert fields["size"].choices == ("tiny", "small", "standard", "large")
     assert fields["time_limit_min"].optional
     assert fields["time_limit_min"].unit == " min"
+
+
+@pytest.mark.parametrize("preset", list(PRESETS))
+def test_the_dialog_offers_no_value_that_a_recipe_refuses(preset, qtbot):
+    dialog = CustomDialog(preset, {})
+    qtbot.addWidget(dialog)
+    base = {"stacks": ["a.tif"], "model": {"noise": {"kind": "gaussian", "sigma": 1}}}
+    numbers = [field.name for field in dialog.fields if hasattr(dialog.controls[field.name], "setValue")]
+    assert {"caution", "learning_rate", "rounds"} <= set(numbers)
+    for name in numbers:
+        dialog.controls[name].setValue(-1)
+    Recipe.model_validate(base | dialog.changes())
+
+
+def test_a_choice_that_cannot_be_is_said_in_one_sentence(session, host, tmp_path):
+    host.add()
+    choices = Choices("quick", changes={"rounds": 0, "caution": 0.0})
+    with pytest.raises(RunError) as refused:
+        make_run(tmp_path / "run", session.images, ImagingModel(noise=GaussianNoise(sigma=1)), choices)
+    assert "rounds: must be at least 1; caution: must be positive" in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_gpu_that_is_preferred_and_not_there_is_not_used(dock, session):
+    session.device = "cuda"
+    session.devices = Devices((Device("cpu", "CPU: 2 cores"),))
+    assert dock.steps.header.device.currentData() == "cpu"
+    assert session.device == "auto"
+    session.device = "mps"  # by the preferences, later
+    assert session.device == "auto"
 
 
 def test_devices_are_named_with_their_free_memory(dock, session):

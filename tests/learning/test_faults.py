@@ -6,6 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
+import time
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -16,7 +18,9 @@ from emdiff_app.diffusion.anchors import Denoising
 from emdiff_app.errors import RunError
 from emdiff_app.learning import learn, saving, space, worker
 from emdiff_app.learning.checkpoint import save_checkpoint
+from emdiff_app.learning.control import FolderControl
 from emdiff_app.learning.lock import Lock
+from emdiff_app.physics import ImagingModel
 
 
 def heard(run):
@@ -78,11 +82,54 @@ def test_a_disk_that_stays_full_keeps_the_last_save_and_waits_with_the_result(tm
             full_disk["full"] = True
             run.ask("stop")  # while it waits for space
 
-    assert learn(run, fill)
+    stopped = []
+    assert learn(run, lambda event: (fill(event), stopped.append(event)))
+    assert stopped[-1].kind == "stopped"
+    assert "the disk refused the last save" in stopped[-1].words
+    assert "is safe" in stopped[-1].words
     full_disk["full"] = False
     assert max(run.checkpoints.glob("round-*")).name.startswith("round-0001")
     assert learn(run)
     assert told(run)[-1].kind == "finished"
+
+
+def test_that_everything_is_saved_is_not_said_before_the_checkpoint_is(tmp_path, full_disk, monkeypatch):
+    """The disk is full at the end of a round, and has space again while samples are drawn for the next."""
+    monkeypatch.setattr(worker, "TICK_S", 0.0)
+    run, saves = make_run(tmp_path, crops=64, save_every_s=1e9), []
+
+    def fill(event):
+        if event.kind == "scored":
+            full_disk["full"] = event.round == 0
+        if event.kind == "progress" and event.phase == "e-step":
+            full_disk["full"] = False
+        if event.kind == "notice" and "everything is saved" in event.text:
+            names = {file.name for file in run.checkpoints.iterdir()}
+            saves.append({"round-0000.safetensors", "best.safetensors"} <= names)
+
+    assert learn(run, fill)
+    assert saves == [True]
+
+
+def test_a_result_that_waits_for_the_disk_is_not_thrown_away_when_the_time_is_over(
+    tmp_path, full_disk, monkeypatch
+):
+    run = make_run(tmp_path, time_limit_min=60.0)
+
+    def fill(event):
+        full_disk["full"] |= event.kind == "scored" and event.round == 1
+
+    def wait(seconds):
+        full_disk["full"] = False
+
+    def left_s(control):
+        return 0.0 if full_disk["full"] else 3000.0
+
+    monkeypatch.setattr(worker, "time", SimpleNamespace(monotonic=time.monotonic, sleep=wait))
+    monkeypatch.setattr(FolderControl, "left_s", property(left_s))
+    assert learn(run, fill)
+    assert told(run)[-1].kind == "finished"
+    assert max(run.checkpoints.glob("round-*")).name == "round-0001.safetensors"
 
 
 def test_too_little_space_is_said_before_anything_is_computed(tmp_path, monkeypatch):
@@ -274,6 +321,41 @@ def test_restoring_takes_fewer_crops_at_once_when_memory_runs_out(tmp_path, monk
     # Sums over fewer crops at once are rounded otherwise; nothing else differs.
     one, other = (list(_prior(run).parameters()) for run in (usual, short))
     torch.testing.assert_close(one, other, atol=1e-3, rtol=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("operators", "noise", "changes"),
+    [
+        ([{"kind": "mask", "missing": 0.3}], {"kind": "gaussian", "sigma": 5.0}, {}),
+        (
+            [],
+            {"kind": "poisson-gaussian", "offset": 0, "gain": 0.2, "read_noise": 3},
+            {"noise_per_image": "yes"},
+        ),
+    ],
+)
+def test_judging_takes_fewer_crops_at_once_when_memory_runs_out(
+    tmp_path, monkeypatch, operators, noise, changes
+):
+    """Each crop keeps its own mask, noise and random numbers, so the score is the same."""
+    from emdiff_app.diffusion import LearnedPrior
+
+    model = ImagingModel.model_validate({"operator": operators, "noise": noise})
+    usual, short = (
+        make_run(tmp_path, name, model=model, held_out=12, crops=8, **changes) for name in ("usual", "short")
+    )
+    learn(usual)
+    answer = LearnedPrior._answer
+
+    def hungry(self, x_t, sigma):
+        if len(x_t) > 9 and not self.training:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB")
+        return answer(self, x_t, sigma)
+
+    monkeypatch.setattr(LearnedPrior, "_answer", hungry)
+    assert learn(short), told(short)[-1]
+    one, other = ([e.held_out for e in told(run, "scored")] for run in (usual, short))
+    assert other[0] == pytest.approx(one[0], rel=1e-4)
 
 
 def test_a_checkpoint_of_another_version_is_said_to_be_one(tmp_path):

@@ -6,6 +6,7 @@ import torch
 
 from emdiff_app.images import open_stack, save_stack, stack_from_array
 from emdiff_app.learning import Recipe, RunFolder, learn
+from emdiff_app.learning.rounds import Rounds
 from emdiff_app.physics import ImagingModel
 from emdiff_app.priors import read_prior
 
@@ -87,6 +88,21 @@ def test_a_stopped_run_goes_on_to_the_same_end_as_one_that_was_never_stopped(mak
     assert kinds(broken)[-1] == "finished"
     for one, other in zip(weights(whole), weights(broken), strict=True):
         assert torch.equal(one, other)
+
+
+def test_the_weight_of_the_data_changes_once_a_round_however_often_the_round_begins(make_run, monkeypatch):
+    run, weights_now, begin = make_run(rounds=5, first_weight=4.0), [], Rounds._begin
+
+    def twice(self, samples):
+        weights_now.append(self._weight)
+        begin(self, samples)
+        begin(self, samples)  # as after an interruption before the first step
+        assert self._weight == weights_now[-1]  # a sample that is lost meanwhile is drawn as it was
+
+    monkeypatch.setattr(Rounds, "_begin", twice)
+    assert learn(run)
+    assert weights_now[:4] == pytest.approx([4.0, 4.0, 2.0, 2**0.5], rel=1e-3)
+    assert weights_now[-1] == 1.0
 
 
 def test_a_damaged_checkpoint_falls_back_and_says_so(make_run):

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emdiff_app.diffusion import GaussianPrior
+from emdiff_app.diffusion import Batch, GaussianPrior, LearnedPrior
 from emdiff_app.diffusion.gaussian_em import fit_gaussian
 from emdiff_app.images import IntensityScale, stack_from_array
 from emdiff_app.learning import PRESETS, Recipe
@@ -120,6 +120,15 @@ def test_images_that_were_stretched_one_by_one_have_their_own_noise():
 def test_the_anchor_fits_the_physics(operators, noise, name, variance, maps):
     anchor = anchor_for("auto", bound(*operators, noise=noise))
     assert (anchor.name, anchor.variance, anchor.maps) == (name, variance, maps)
+
+
+def test_levels_above_the_noise_are_learned_around_missing_pixels():
+    imaging = bound({"kind": "mask", "missing": 0.5})
+    anchor = anchor_for("noise-above", imaging)
+    y = torch.where(imaging.observed, torch.randn(2, 1, 32, 32), torch.nan)
+    prior = LearnedPrior("tiny", 1, 1.0)
+    assert anchor.maps  # which pixels are missing is told by the map
+    assert torch.isfinite(anchor.term.loss(prior, Batch.of(imaging, y), torch.Generator()))
 
 
 # what cannot be learned --------------------------------------------------------------------------

@@ -132,6 +132,30 @@ def test_a_run_whose_time_is_over_ends_well_wherever_it_is(tmp_path, monkeypatch
     assert run.prior.exists()
 
 
+@pytest.mark.parametrize("stage", ["e-step", "score"])
+def test_a_run_that_its_time_has_ended_goes_on_with_more(tmp_path, monkeypatch, stage):
+    run = make_run(tmp_path, rounds=3, time_limit_min=60.0)
+    with monkeypatch.context() as patch:
+        method = {"e-step": "_e_step", "score": "_judge"}[stage]
+        do = getattr(Rounds, method)
+
+        def late(self):
+            if self.state.round == 2:
+                self.work.control.worked_s = 3601.0
+            return do(self)
+
+        patch.setattr(Rounds, method, late)
+        assert learn(run)
+    done = 1 if stage == "e-step" else 2
+    assert told(run, "finished")[-1].round == done
+    assert learn(run, time_limit_min=60.0)
+    assert [e.resumed_from_round for e in told(run, "started")] == [None, done]
+    assert [e.round for e in told(run, "scored")] == [0, 1, 2, 3]
+    assert told(run)[-1].round == 3
+    assert learn(run, time_limit_min=60.0)  # now there is nothing left to do
+    assert len(told(run, "scored")) == 4
+
+
 def test_training_ends_with_the_time_whatever_its_pace_was(tmp_path, monkeypatch):
     run = make_run(tmp_path, rounds=5, steps=300, time_limit_min=60.0)
     check = FolderControl.check

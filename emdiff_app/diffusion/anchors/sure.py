@@ -38,25 +38,27 @@ class Sure:
             return (prior.weight(own) * self.error(prior, batch, generator)).mean()
         more = 1 + self.wider * drawn(torch.rand, (len(y),), generator).to(y).reshape(-1, *[1] * (y.ndim - 1))
         state = y + own * (more.square() - 1).sqrt() * normal(y, generator)
-        _, error = _answered(prior, batch, state, own * more, generator)
+        _, error = _answered(prior, batch, state, own * more, _coins(y, generator))
         return (prior.weight(own * more) * error).mean()
 
     def error(self, prior: Prior, batch: Batch, generator: torch.Generator) -> Tensor:
         """The estimated squared error of each pixel of D(y); right on average, and often negative."""
-        return self.answered(prior, batch, generator)[1]
+        return self.answered(prior, batch, _coins(batch.recorded_images, generator))[1]
 
-    def answered(self, prior: Prior, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """D(y) beside that."""
-        return _answered(prior, batch, batch.recorded_images, level_of(prior, batch), generator)
+    def answered(self, prior: Prior, batch: Batch, probe: Tensor) -> tuple[Tensor, Tensor]:
+        """D(y) beside that, for a probe of the caller's."""
+        return _answered(prior, batch, batch.recorded_images, level_of(prior, batch), probe)
+
+
+def _coins(like: Tensor, generator: torch.Generator) -> Tensor:
+    return (2 * drawn(torch.randint, tuple(like.shape), generator, 0, 2) - 1).to(like)
 
 
 def _answered(
-    prior: Prior, batch: Batch, state: Tensor, level: Tensor, generator: torch.Generator
+    prior: Prior, batch: Batch, state: Tensor, level: Tensor, probe: Tensor
 ) -> tuple[Tensor, Tensor]:
     """D(state, level) and its estimated error, where the state is y with more noise."""
     y, own = batch.recorded_images, level_of(prior, batch)
-    coin = drawn(torch.randint, tuple(y.shape), generator, 0, 2)
-    probe = (2 * coin - 1).to(y)
     with prior.in_float32():  # a small difference of large numbers
         answer = prior.denoise(state, level)
         moved = prior.denoise(state + STEP * own * probe, level)

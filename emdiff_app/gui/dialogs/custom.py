@@ -88,12 +88,13 @@ def _control(field: RecipeField) -> Control:
         made = QLineEdit()
     elif field.kind is int:
         made = QSpinBox()
-        made.setRange(int(field.low or 0), min(int(field.high or LARGE), LARGE))
+        made.setRange(int(field.low or 0) + field.above_low, min(int(field.high or LARGE), LARGE))
         made.setSuffix(field.unit)
     else:
         made = QDoubleSpinBox()
         made.setDecimals(6 if (field.default or 1) < 0.1 else 2)
-        made.setRange(0.0 if field.optional else (field.low or 0.0), field.high or 1e9)
+        least = (field.low or 0.0) + (10.0 ** -made.decimals() if field.above_low else 0.0)
+        made.setRange(0.0 if field.optional else least, field.high or 1e9)
         made.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
         made.setSuffix(field.unit)
         if field.optional:  # its lowest value stands for none at all

@@ -111,6 +111,8 @@ class History:
                 self.move(JobState.RUNNING)
             case events.Stopped():
                 self.prior = self._made_prior()
+                if event.unsaved:
+                    self.notice = f"Stopped; {event.words}"
                 self.move(JobState.STOPPED)
             case events.Finished():
                 self.prior = self._made_prior()

@@ -137,6 +137,12 @@ class LearnWishes(ModelWishes):
             self.tell(devices.warning, "warning", offers=(copy, Offer("Continue on CPU", "dismiss")))
         self.devices = devices
 
+    def _use_what_is_there(self) -> None:
+        """A device that is preferred, and that this computer has not, is none: then the best that it has."""
+        there = {device.value for device in self.devices.all}
+        if there and self.device not in {"auto", *there}:
+            self.device = "auto"
+
 
 def _delete(run: Path) -> None:
     """The question may be old: a worker may have taken up the run since."""

@@ -23,6 +23,8 @@ class Session(ImageWishes, LearnWishes, MoveWishes, RestoreWishes, ShareWishes, 
         self.host.images_changed.connect(self.look_at_images)
         self.events.message.connect(self._pass_on)
         self.events.prior.connect(self._other_prior)
+        self.events.device.connect(self._use_what_is_there)
+        self.events.devices.connect(self._use_what_is_there)
         self.look_at_images()
 
     def _other_prior(self) -> None:

@@ -1,0 +1,83 @@
+"""Choices that do not go together, or that there are none of: said in one sentence before anything is computed."""
+
+import pytest
+import torch
+from tiny_runs import GAUSSIAN, make_run, told, write_spots
+
+import emdiff_app
+from emdiff_app.diffusion.device import device_for
+from emdiff_app.errors import EMDiffError, RunError
+from emdiff_app.learning import learn
+from emdiff_app.physics import ImagingModel
+
+WHITE = {"kind": "gaussian", "sigma": 5.0}
+CAMERA = {"kind": "poisson-gaussian", "offset": 0, "gain": 2, "read_noise": 2}
+BLUR = {"kind": "blur", "psf": {"kind": "gaussian", "sigma_px": 1.0, "shape": [5, 5]}}
+HOLES = {"kind": "mask", "missing": 0.3}
+
+
+@pytest.mark.parametrize(
+    ("operators", "noise", "choices", "words"),
+    [
+        ([], WHITE, {"start": "hidden-pixels"}, "start hidden-pixels needs"),
+        ([BLUR], CAMERA, {"start": "hidden-pixels"}, "start hidden-pixels needs"),
+        ([BLUR], WHITE, {"start": "one-look"}, "start one-look needs"),
+        ([], CAMERA, {"start": "one-look"}, "start one-look needs"),
+        ([HOLES], WHITE, {"start": "one-look"}, "start one-look needs"),
+        ([HOLES], WHITE, {"anchor": "sure"}, "anchor sure needs every pixel"),
+        ([], WHITE, {"sampler": "mmsp"}, "no sampler called 'mmsp'; there are auto"),
+        ([BLUR], WHITE, {"sampler": "from-noise"}, "Choose the sampler auto"),
+        ([HOLES], WHITE, {"sampler": "from-noise"}, "Choose the sampler auto"),
+    ],
+)
+def test_choices_that_cannot_work_are_refused_before_anything_is_learned(
+    tmp_path, operators, noise, choices, words
+):
+    model = ImagingModel.model_validate({"operator": operators, "noise": noise})
+    run = make_run(tmp_path, model=model, **choices)
+    assert not learn(run)
+    (failed,) = told(run)
+    assert failed.kind == "failed"
+    assert words in failed.text
+    assert not failed.details  # no mistake of ours
+
+
+@pytest.mark.parametrize(
+    ("noise", "choices"),
+    [
+        (WHITE, {"start": "hidden-pixels", "anchor": "hidden-pixels"}),
+        (WHITE, {"start": "one-look", "anchor": "sure"}),
+        (CAMERA, {"start": "gaussian", "sampler": "from-noise"}),
+    ],
+)
+def test_unusual_choices_that_work_are_left_to_the_user(tmp_path, noise, choices):
+    run = make_run(tmp_path, model=ImagingModel.model_validate({"noise": noise}), **choices)
+    assert learn(run), told(run)[-1]
+    assert told(run)[-1].kind == "finished"
+
+
+@pytest.mark.parametrize(
+    ("wish", "words"),
+    [
+        ("cuda", "no NVIDIA GPU for the device cuda"),
+        ("mps", "no Apple GPU"),
+        ("cpu:3", "cpu:3"),
+        ("gpu", "There is no device called 'gpu'"),
+        ("cuda:first", "There is no device called"),
+    ],
+)
+def test_a_device_that_is_not_there_is_said_to_be_missing(monkeypatch, wish, words):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(EMDiffError, match=words):
+        device_for(wish)
+    assert device_for("auto") == device_for("cpu") == torch.device("cpu")
+
+
+def test_learning_in_a_notebook_names_what_is_missing(tmp_path):
+    stack = write_spots(tmp_path / "spots.tif")
+    with pytest.raises(RunError, match=r"no preset called 'fast'.*quick"):
+        emdiff_app.learn(stack, tmp_path / "run", GAUSSIAN, preset="fast")
+    with pytest.raises(RunError, match="no images to learn from"):
+        emdiff_app.learn([], tmp_path / "run", preset="quick")
+    assert not (tmp_path / "run").exists()
