@@ -142,6 +142,8 @@ def prepare(
             "python": platform.python_version(),
         },
     }
+    if files := chosen.file_sums():
+        facts["imaging_model_files"] = files
     if any(engine.optics.place):
         facts["first_pixel_at"] = dict(zip(engine.axes, engine.optics.place, strict=True))
     if engine.way.one_pass and engine.way.samples:
@@ -192,7 +194,8 @@ def _calibration(engine: Engine, prior: KnownPrior, model: ImagingModel) -> Cali
     if not prior.sha256:
         return None
     way = engine.way
-    return kept_calibration(calibration_key(prior.sha256, model, way.calibrated_as, way.steps))
+    key = calibration_key(prior.sha256, model, engine.stack.pixel_size, way.calibrated_as, way.steps)
+    return kept_calibration(key)
 
 
 def sentences_of(task: Task, fits: list[Agreement], unstable: int, missing: int) -> tuple[str, ...]:

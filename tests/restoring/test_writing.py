@@ -207,6 +207,20 @@ def test_planes_made_with_other_settings_are_not_taken_over(write, tmp_path, rec
     assert len(unfinished(tmp_path)) == 1  # those of the first stay, for its own command
 
 
+def test_planes_of_another_channel_are_not_taken_over(write):
+    """Nothing but the number tells the channels of a file without names apart."""
+
+    def channel(number, at=None):
+        one = stack_of(np.zeros((2, 3, 32, 36), np.uint16), "CZYX").channel(number)
+        return replace(one, reader=Failing(one.reader, at, StackError("damaged")))
+
+    with pytest.raises(EMDiffError):
+        write(channel(0, at=(2,)))
+    resumed = []
+    write(channel(1), on_resumed=resumed.append)
+    assert resumed == []
+
+
 def test_results_are_not_overwritten_without_asking(write, tmp_path):
     done = write()
     before = done.files["mean"].read_bytes()
