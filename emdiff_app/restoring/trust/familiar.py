@@ -21,6 +21,7 @@ from torch.nn.functional import avg_pool2d
 
 from emdiff_app.diffusion import GaussianPrior, Prior
 from emdiff_app.physics import Imaging
+from emdiff_app.physics.precise import doubled
 from emdiff_app.posterior.dreaming import dream
 from emdiff_app.posterior.steps import OwnNoise
 
@@ -76,7 +77,7 @@ class Familiar:
         windows = (features - centre) / spread
         own = torch.cdist(windows, windows).topk(NEAREST + 1, largest=False).values[:, -1]
         flat = planes.flatten(1)
-        quantiles = torch.tensor(ENDS, dtype=flat.dtype)
+        quantiles = torch.tensor(ENDS, dtype=flat.dtype, device=flat.device)
         low, high = (float(q) for q in torch.quantile(_thinned(flat.flatten()), quantiles))
         dark = torch.quantile(flat, DARK, dim=1)
         return cls(
@@ -111,7 +112,7 @@ class Familiar:
 def direction_of(images: Tensor) -> float:
     """`ln <(x_(i,j+1) - x_ij)^2> / <(x_(i+1,j) - x_ij)^2>` of images blurred by a pixel: 0 where none is special."""
     smooth = blurred(images, torch.isfinite(images), 1.0)
-    along, across = (float(smooth.diff(dim=d).double().square().mean()) for d in (-1, -2))
+    along, across = (float(doubled(smooth.diff(dim=d)).square().mean()) for d in (-1, -2))
     return math.log((along + TINY) / (across + TINY))
 
 
@@ -177,17 +178,17 @@ def promised_by(imaging: Imaging, images: Tensor, seed: int = 1) -> Promised:
     The seed is not that of the dreams, or their noise would be what they were dreamt from.
     """
     clean, noisy, noise, directions = [], [], [], []
-    many = len(images) if imaging.observed is None else len(imaging.observed)
-    step = max(many, 1) if many > 1 and len(images) % many == 0 else 1
+    many = _differing(imaging)
+    step = (many if len(images) % many == 0 else 1) if many else len(images)
     generator = torch.Generator().manual_seed(seed)
     for part in torch.split(images, step):
-        level = imaging.apply(part)
-        variance = torch.as_tensor(imaging.noise_variance(part), dtype=level.dtype).expand(level.shape)
+        level = imaging.apply(part.expand(max(many, len(part)), *part.shape[1:]))
+        variance = torch.as_tensor(imaging.noise.variance(level), dtype=level.dtype).expand(level.shape)
         recorded = imaging.noise.simulate(level, generator)
         clean.append(radial_power(level))
         noisy.append(radial_power(recorded))
         directions.append(direction_of(recorded))
-        noise.append(variance.reshape(-1, *level.shape[-2:]).mean((1, 2)).double())
+        noise.append(variance.reshape(-1, *level.shape[-2:]).mean((1, 2)).cpu().double())
     shape = (int(imaging.field[-2]), int(imaging.field[-1]))
     return Promised(
         np.concatenate(clean),
@@ -196,6 +197,13 @@ def promised_by(imaging: Imaging, images: Tensor, seed: int = 1) -> Promised:
         shape,
         float(np.mean(directions)),
     )
+
+
+def _differing(imaging: Imaging) -> int:
+    """For how many images the model differs, by what was recorded of them or by their noise; 0 for any number."""
+    noise = imaging.noise
+    own = (imaging.observed, noise.offset, noise.gain, noise.read_noise)
+    return max((len(part) for part in own if isinstance(part, Tensor) and part.ndim), default=0)
 
 
 def _features(planes: Tensor, sigma_data: float) -> Tensor:
