@@ -242,6 +242,18 @@ def test_inputs_of_one_name_get_that_of_their_folder(folder):
     assert [source.stem for source in found] == ["monday-a", "tuesday-a"]
 
 
+def test_many_inputs_are_told_apart_without_comparing_all_with_all(tmp_path, monkeypatch):
+    from emdiff_app.restoring import batch
+
+    compared, honest = [], Path.__eq__
+    many = [tmp_path / f"{number}.tif" for number in range(500)]
+    monkeypatch.setattr(batch, "_found", lambda pattern: iter([tmp_path / path.name for path in many]))
+    monkeypatch.setattr(Path, "__eq__", lambda a, b: bool(compared.append(a)) or honest(a, b), raising=False)
+    monkeypatch.setattr(Path, "__hash__", Path.__hash__, raising=False)
+    assert [source.path for source in find_sources(["a", "b"])] == many
+    assert len(compared) < 10 * len(many)
+
+
 def test_results_are_not_taken_for_inputs(folder):
     assert run(folder, "--out", str(folder / "in")) == 0
     assert [s.path.name for s in find_sources([folder / "in"])] == [

@@ -40,6 +40,10 @@ SMALLEST = 0.02
 WINDOW, HOP = 16, 8
 SIZES = (0.0, 1.0, 2.0, 4.0)
 """Widths of Gaussian blurs; the detail is what is between each and the next."""
+MOST_WINDOWS = 4096
+"""So many windows of the dreams tell what they are like; more are drawn from at random."""
+AT_ONCE = 1 << 24
+"""Distances between windows that are worked out together."""
 NEAREST = 3
 RARE = 0.995
 """Of the dreams' own windows so many are nearer to their likes."""
@@ -74,8 +78,8 @@ class Familiar:
         planes = planes_of(images)
         features = _features(planes, sigma_data).flatten(0, 1)
         centre, spread = features.mean(0), features.std(0).clamp_min(0.05)
-        windows = (features - centre) / spread
-        own = torch.cdist(windows, windows).topk(NEAREST + 1, largest=False).values[:, -1]
+        windows = _some((features - centre) / spread)
+        own = _distances(windows[None], windows, NEAREST + 1)[0]
         flat = planes.flatten(1)
         quantiles = torch.tensor(ENDS, dtype=flat.dtype, device=flat.device)
         low, high = (float(q) for q in torch.quantile(_thinned(flat.flatten()), quantiles))
@@ -95,7 +99,7 @@ class Familiar:
         """Which windows of each plane are unlike all that is known: a map of truth values, a window each."""
         planes = planes_of(images).to(self.windows)
         features = (_features(planes, self.sigma_data) - self.centre) / self.spread
-        far = torch.cdist(features, self.windows).topk(NEAREST, largest=False).values[..., -1] > self.limit
+        far = _distances(features, self.windows, NEAREST) > self.limit
         rows, columns = (max((n - WINDOW) // HOP + 1, 1) for n in planes.shape[-2:])
         return far.reshape(len(planes), rows, columns)
 
@@ -216,6 +220,21 @@ def _features(planes: Tensor, sigma_data: float) -> Tensor:
         power = avg_pool2d((fine - coarse).square(), window, HOP)
         means.append((power + (FAINT * sigma_data) ** 2).log() / 2)
     return torch.cat([m.flatten(2) for m in means], 1).transpose(1, 2)
+
+
+def _some(windows: Tensor) -> Tensor:
+    """All of them, or as many as are enough."""
+    if len(windows) <= MOST_WINDOWS:
+        return windows
+    order = torch.randperm(len(windows), generator=torch.Generator().manual_seed(0))
+    return windows[order[:MOST_WINDOWS].sort().values.to(windows.device)]
+
+
+def _distances(features: Tensor, windows: Tensor, nearest: int) -> Tensor:
+    """How far each of `features` (N, K, 4) is from the n-th nearest of the windows (M, 4)."""
+    part = max(AT_ONCE // (len(features) * len(windows)), 1)
+    parts = (torch.cdist(own, windows) for own in torch.split(features, part, 1))
+    return torch.cat([d.topk(nearest, largest=False).values[..., -1] for d in parts], 1)
 
 
 def _thinned(values: Tensor, most: int = 1 << 20) -> Tensor:
