@@ -16,7 +16,7 @@ from emdiff_app.physics.checking import Agreement
 
 from .checking import verdict_on
 from .job import Cancelled, RestoreProgress, Watch
-from .kept import KeptPlanes, KeptReader
+from .kept import DamagedPlane, KeptPlanes, KeptReader
 from .task import Task, sentences_of
 from .words import NEED_SPREAD, SUFFIXES
 
@@ -111,8 +111,13 @@ def write_restoration(
         on_resumed(len(kept))
     try:
         _check_space(task, kept, target.folder)
-        _restore(task, kept, Watch(_count(task), on_progress, should_stop))
-        written = _write(task, kept, files, dtype, compression, overwrite or resuming, examined)
+        watch = Watch(_count(task), on_progress, should_stop)
+        _restore(task, kept, watch)
+        try:
+            written = _write(task, kept, files, dtype, compression, overwrite, examined)
+        except DamagedPlane:
+            _restore(task, kept, watch)
+            written = _write(task, kept, files, dtype, compression, overwrite, examined)
     except Cancelled:
         raise
     except EMDiffError as error:
@@ -150,6 +155,7 @@ def _write(
     agreement = Agreement.of_all(kept.fits)
     examined = None if examined is None else verdict_on(examined, agreement)
     found = {**task.facts, **_found(kept, agreement, examined)}
+    key = _key(task, _dtype(dtype, task.stack))
     clipped: dict[str, int] = {}
     left_out: set[str] = set()
     for name, path in files.items():
@@ -158,9 +164,9 @@ def _write(
             task.result_stack(KeptReader(kept, name), word),
             path,
             dtype="float32" if name in NEED_SPREAD else _dtype(dtype, task.stack),
-            overwrite=overwrite,
+            overwrite=overwrite or _made_by(path) == key,
             compression=compression,
-            provenance={**found, "result": name, "restoration": _key(task, _dtype(dtype, task.stack))},
+            provenance={**found, "result": name, "restoration": key},
         )
         clipped[name] = saved.clipped_pixels
         left_out |= set(saved.left_out)
