@@ -1,5 +1,6 @@
 """A restoration made ready: everything is opened, checked and decided, and nothing is computed yet."""
 
+import math
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -157,7 +158,7 @@ def prepare(
             "steps": other.steps,
             "samples": other.samples,
         }
-    sentences = [said, _about_noises(noises, noise_per_image)]
+    sentences = [said, _about_noises(noises, noise_per_image), _about_memory(engine)]
     if NEED_SPREAD & set(engine.names):
         facts["spread"] = calibration.label if calibration else "uncalibrated"
         sentences.append(calibration.sentence if calibration else UNKNOWN)
@@ -187,6 +188,18 @@ def _about_noises(noises: Mapping[tuple[int, ...], NoiseSpec] | None, answer: st
         return ""
     why = "as you asked" if answer == "yes" else "since each seems to have been stretched on its own"
     return f"The noise was measured in each of the {len(noises)} images, {why}."
+
+
+def _about_memory(engine: Engine) -> str:
+    """Blocks keep to a limit, but the results of a plane wait together until it is whole."""
+    limit = engine.settings.memory
+    plane = 4 * math.prod(engine.shape[len(engine.stack.outer_axes) :]) * len(engine.names)
+    if limit is None or plane <= limit:
+        return ""
+    return (
+        f"The {len(engine.names)} results of one plane take {plane / 2**30:.2g} GB together, more than the "
+        f"{limit / 2**30:.2g} GB that were allowed; write fewer results to keep within that."
+    )
 
 
 def _calibration(engine: Engine, prior: KnownPrior, model: ImagingModel) -> Calibration | None:
