@@ -60,12 +60,13 @@ def _iterate(recorded: Recorded, iterations: int, weight: float, dark: float | N
     known = reach > 1e-3 * reach.amax()
     mean = light.sum((1, 2, 3), keepdim=True) / seen.expand(light.shape).sum((1, 2, 3), keepdim=True)
     x = mean.expand(reach.shape).clone()
-    tiny = 1e-7 * mean.clamp_min(torch.finfo(light.dtype).tiny)
+    usual = mean.clamp_min(torch.finfo(light.dtype).tiny)
+    tiny = 1e-7 * usual
     for _ in range(iterations):
         expected = imaging.apply(x) + extra
         ratio = imaging.adjoint(seen * light / expected.clamp_min(tiny)) / reach.clamp_min(1e-12)
         if weight:
-            slope = gradient(x / mean)
+            slope = gradient(x / usual)
             steep = slope.square().sum(0).sqrt().clamp_min(1e-6)
             ratio = ratio / (1 - weight * divergence(slope / steep)).clamp_min(0.1)
         x = torch.where(known, x * ratio, x)

@@ -135,7 +135,7 @@ def _with_prior(choices: Choices, prior: Path, model: Path | None) -> Callable[[
                 device=choices.device,
             )
             target = Target(choices.out, source.stem, choices.ending(source.path))
-            if not choices.overwrite and target.holds(task):
+            if not choices.overwrite and target.holds(task, choices.dtype):
                 return _there_already(choices, source, target, task)
             if choices.report:
                 ensure_free(choices.page(source), overwrite=choices.overwrite)

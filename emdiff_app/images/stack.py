@@ -51,7 +51,8 @@ class Stack:
 
     `axes` is a part of `AXES` in that order and always contains Y and X. `pixel_size` maps an axis of
     T, Z, Y, X to its step where the source states it. `extras` holds what else is known: the `files` of a
-    stack over several, its `provenance`, its `translation`, and the format's own words (`ome_xml`, `imagej`).
+    stack over several, its `provenance`, its `translation`, the number of the `channel` that was chosen of several,
+    and the format's own words (`ome_xml`, `imagej`).
     `warnings` are sentences that the user should see.
     """
 
@@ -187,6 +188,7 @@ class Stack:
             axes=self.axes.replace("C", ""),
             shape=self.shape[:at] + self.shape[at + 1 :],
             channels=self.channels[number : number + 1],
+            extras={**self.extras, "channel": number},
         )
 
     def close(self) -> None:

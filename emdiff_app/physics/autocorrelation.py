@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .precise import doubled
+
 __all__ = ["autocorrelation"]
 
 
@@ -20,8 +22,7 @@ def autocorrelation(
     seen = torch.isfinite(residual)
     if observed is not None:
         seen = seen & observed
-    weight = seen.to(torch.float64)
-    r = torch.where(seen, residual, 0.0).to(torch.float64)
+    weight, r = doubled(seen), doubled(torch.where(seen, residual, 0.0))
     spatial = tuple(range(2, r.ndim))
     mean = r.sum(spatial, keepdim=True) / weight.sum(spatial, keepdim=True).clamp_min(1)
     r = (r - mean) * weight

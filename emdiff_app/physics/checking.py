@@ -13,6 +13,7 @@ from emdiff_app.errors import PhysicsError
 
 from .autocorrelation import autocorrelation
 from .imaging import Imaging
+from .precise import doubled
 
 __all__ = ["LAGS", "Agreement", "agreement", "on_domain"]
 
@@ -124,7 +125,7 @@ def agreement(imaging: Imaging, y: Tensor, x: Tensor, counted: Tensor | None = N
     seen = (seen if counted is None else seen & counted).expand_as(y)
     residual = imaging.residual(y, x)
     pixels = int(seen.sum())
-    chi2 = float(torch.where(seen, residual, 0.0).double().square().sum()) / max(pixels, 1)
+    chi2 = float(doubled(torch.where(seen, residual, 0.0)).square().sum()) / max(pixels, 1)
     along = autocorrelation(residual, observed=seen, lags=len(LAGS)).values()
     # Images narrower than a lag say nothing about it.
     filled = [[values[i] if i < len(values) else 0.0 for values in along] for i in range(len(LAGS))]

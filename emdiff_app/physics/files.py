@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from emdiff_app.errors import PhysicsError, StackError
 from emdiff_app.images import PixelSize
 
-__all__ = ["LARGEST_FILE", "Enclosed", "Place", "find", "read_image"]
+__all__ = ["LARGEST_FILE", "Enclosed", "Place", "checksum", "find", "read_image"]
 
 LARGEST_FILE = 512 * 2**20
 """No PSF or mask is larger than this many bytes, in its file or in memory."""
@@ -88,3 +89,18 @@ def read_image(path: str, place: Place, where: str) -> tuple[NDArray[Any], Mappi
             return np.squeeze(stack.numpy()), stack.pixel_size
     except StackError as error:
         raise PhysicsError(f"{where}.path: {error}") from error
+
+
+def checksum(path: str, place: Place, where: str = "model") -> str:
+    """What tells the content of an image that a model names from any other."""
+    if place.enclosed is not None:
+        image = np.ascontiguousarray(place.enclosed.read(path, where))
+        return hashlib.sha256(f"{image.dtype.str} {image.shape}".encode() + image.tobytes()).hexdigest()
+    full = find(path, place, where)
+    try:
+        return hashlib.sha256(full.read_bytes()).hexdigest()
+    except OSError as error:
+        raise PhysicsError(
+            f"{where}.path: {full} cannot be read ({error.strerror or error}); nothing was changed. Check its "
+            "permissions."
+        ) from error

@@ -12,10 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from emdiff_app.errors import PhysicsError
 
-from .files import Enclosed, Place
+from .files import Enclosed, Place, checksum
 from .noise import NoiseSpec
 from .noise.binding import NOISE_ARRAYS
-from .operators.specs import OperatorSpec
+from .operators.specs import BlurSpec, MaskSpec, OperatorSpec
+from .psf.specs import ImagePsf
 
 if TYPE_CHECKING:  # reading a model must not wait for torch
     import torch
@@ -98,6 +99,13 @@ class ImagingModel(BaseModel):
     def place(self) -> Place:
         """Where its files are."""
         return self._place
+
+    def file_sums(self) -> dict[str, str]:
+        """A checksum of each file that it names: the same words over another file are another model."""
+        paths = {o.psf.path for o in self.operator if isinstance(o, BlurSpec) and isinstance(o.psf, ImagePsf)}
+        masks = [o for o in self.operator if isinstance(o, MaskSpec) and o.pattern == "image"]
+        paths |= {mask.path for mask in masks if mask.path is not None}
+        return {path: checksum(path, self._place) for path in sorted(paths)}
 
     # images ------------------------------------------------------------------------------------
 

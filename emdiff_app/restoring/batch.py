@@ -55,13 +55,13 @@ def find_sources(patterns: Sequence[str | Path]) -> list[Source]:
 
     Stems that several inputs share get the name of the folder in front.
     """
-    paths: list[Path] = []
+    each: dict[Path, None] = {}
     for pattern in patterns:
         found = list(_found(Path(pattern)))
         if not found:
             raise StackError(f"{pattern}: there is no such image; nothing was restored. Check the name.")
-        paths += [path for path in found if path not in paths]
-    paths = _without_results(paths)
+        each |= dict.fromkeys(found)
+    paths = _without_results(list(each))
     shared = Counter(_stem(path) for path in paths)
     named = [
         (path, _stem(path) if shared[_stem(path)] == 1 else f"{path.absolute().parent.name}-{_stem(path)}")

@@ -21,6 +21,8 @@ STATE = 200
 """Bytes that a sampler keeps for a pixel of each sample and channel. Measured: 70 to 170."""
 LOOK = 64
 """The same for one look of the denoiser."""
+RESULT = 4
+"""Each result of a pixel that waits for its plane to be whole."""
 BACKWARD = 3
 """Methods that need its gradient keep what the network computed, about so many times what a tile takes."""
 FOR_TILES = 0.4
@@ -54,11 +56,11 @@ class Budget:
         return max(int((1 - FOR_TILES) * self.size / each), SMALLEST_SIDE**2)
 
 
-def bytes_each(prior: Prior, *, samples: int, gradients: bool, finer: int) -> int:
-    """What a recorded pixel of a sample takes, with `finer` restored ones in its place."""
+def bytes_each(prior: Prior, *, samples: int, gradients: bool, finer: int, results: int = 0) -> int:
+    """What a recorded pixel of a sample takes, with `finer` restored ones in its place, and so many `results` of it."""
     state = STATE if samples else LOOK
     kept = BACKWARD * _each_in_network(prior) if gradients else 0
-    return finer * (state * prior.channels + kept)
+    return finer * ((state + RESULT * results) * prior.channels + kept)
 
 
 def _each_in_network(prior: Prior) -> int:

@@ -94,7 +94,9 @@ class Engine:
         """How many recorded pixels may be worked on at once."""
         gradients = bool(way.samples) and posterior.get(way.method).gradients
         finer = math.prod(self.factors)
-        each = bytes_each(self.prior.inner, samples=way.samples, gradients=gradients, finer=finer)
+        each = bytes_each(
+            self.prior.inner, samples=way.samples, gradients=gradients, finer=finer, results=len(self.names)
+        )
         room = self.budget.state_pixels(each)
         return room if self.most is None else min(room, self.most)
 
@@ -142,22 +144,46 @@ class Engine:
     def restore(self, unit: Unit, watch: Watch) -> Collected:
         """Restore one unit; where memory runs out, in smaller batches and blocks, for good."""
         way = self._way_of(unit)
-        if not self.volumes and (way is not self.way or self.most is not None):
-            unit = replace(unit, cuts=tuple(self._cuts(self._room(way))))
+        if self.most is not None or (way is not self.way and not self.volumes):
+            unit = self._cut_anew(unit, way)
         while True:
             try:
                 with reused():
                     return self._in_blocks(unit, way, watch)
             except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error) or self._room(way) <= SMALLEST_SIDE**2:
+                if not is_out_of_memory(error):
                     raise
-            taken = max(cut.pixels for cut in unit.cuts) * max(way.samples, 1)
-            self.most = max(min(self._room(way), taken) // 2, SMALLEST_SIDE**2)
-            if not self.volumes:
-                unit = replace(unit, cuts=tuple(self._cuts(self._room(way))))
-            self.notes = ["Memory ran out, so images are restored in smaller parts; it takes longer."]
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
+            unit = self._smaller(unit, way)
+            self.notes = ["Memory ran out, so images are restored in smaller parts; it takes longer."]
+
+    def _smaller(self, unit: Unit, way: Way) -> Unit:
+        """The same in blocks or batches that take less at once."""
+        taken = self._at_once(unit, way)
+        while self._room(way) > SMALLEST_SIDE**2:
+            self.most = max(min(self._room(way), taken) // 2, SMALLEST_SIDE**2)
+            cut = self._cut_anew(unit, way)
+            if self._at_once(cut, way) < taken:
+                return cut
+        raise StackError(
+            f"Memory ran out, and {self.stack.name or 'the image'} cannot be restored in smaller parts than it was "
+            "just now; your images are untouched. Close other programs, choose another device, or crop the image."
+        )
+
+    def _at_once(self, unit: Unit, way: Way) -> int:
+        """How many pixels, of all samples that are drawn together, are worked on at most."""
+        return max(cut.pixels * max(map(len, self._batches(cut, way))) for cut in unit.cuts)
+
+    def _cut_anew(self, unit: Unit, way: Way) -> Unit:
+        """The same planes in blocks for the room that there is now."""
+        cuts = self._cuts(self._room(way))
+        if self.volumes:
+            first = unit.planes[0][-1] // self.factors[0]
+            last = first + len(unit.planes) // self.factors[0]
+            parts = (_within(cut, first, last) for cut in cuts)
+            cuts = [cut for cut in parts if cut.core[0].start < cut.core[0].stop]
+        return replace(unit, cuts=tuple(cuts))
 
     def recorded(self, unit: Unit, cut: Cut) -> NDArray[Any]:
         """What was recorded there, (C, *spatial), as it is in the file."""
@@ -203,6 +229,12 @@ class Engine:
         together = max(self._room(way) // cut.pixels, 1)
         every = range(way.samples)
         return [list(every[n : n + together]) for n in range(0, way.samples, together)] or [[]]
+
+
+def _within(cut: Cut, first: int, last: int) -> Cut:
+    """With those slices of its core alone that lie between."""
+    depth, *plane = cut.core
+    return replace(cut, core=(slice(max(depth.start, first), min(depth.stop, last)), *plane))
 
 
 def _refuse_wrong_channels(stack: Stack, prior: Prior) -> None:

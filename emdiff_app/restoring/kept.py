@@ -6,7 +6,9 @@ and how they fit, `plane-000012.npz` holds them. A plane counts when its line is
 
 import json
 import shutil
+import zipfile
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +20,13 @@ from emdiff_app.errors import StackError
 from emdiff_app.images.atomic import replacing, write_bytes
 from emdiff_app.physics.checking import Agreement
 
-__all__ = ["KeptPlanes", "KeptReader"]
+__all__ = ["DamagedPlane", "KeptPlanes", "KeptReader"]
 
 MANIFEST, FINISHED = "restoring.json", "planes.jsonl"
+
+
+class DamagedPlane(StackError):  # noqa: N818 - it is about the plane
+    """A finished plane could not be read; it counts as finished no more."""
 
 
 class KeptPlanes:
@@ -28,13 +34,8 @@ class KeptPlanes:
 
     def __init__(self, folder: Path, identity: Mapping[str, Any]) -> None:
         self.folder = folder
-        self.fits: list[Agreement] = []
-        self.unstable = 0
-        self.missing = 0
-        self._done: set[tuple[int, ...]] = set()
         self._begin(json.loads(json.dumps(dict(identity), default=str)))
-        for line in self._lines():
-            self._take(line)
+        self._load()
 
     def __len__(self) -> int:
         return len(self._done)
@@ -65,15 +66,18 @@ class KeptPlanes:
         self._take(line)
 
     def read(self, name: str, index: tuple[int, ...]) -> NDArray[np.float32]:
-        """One finished plane."""
+        """One finished plane; where it is damaged, it and what was made along with it are forgotten."""
         try:
             with np.load(self._file(index), allow_pickle=False) as held:
                 plane: NDArray[np.float32] = held[name]
                 return plane
-        except (OSError, ValueError, KeyError) as error:
-            raise StackError(
-                f"{self._file(index)}, a finished plane, cannot be read ({error}); the other planes are kept. Delete "
-                f"{self.folder} and restore again."
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            with suppress(OSError):
+                self._file(index).unlink()
+            self._load()
+            raise DamagedPlane(
+                f"{self._file(index)}, a finished plane, cannot be read ({error}); it was removed, and the same "
+                "command restores it again."
             ) from error
 
     def remove(self) -> None:
@@ -82,7 +86,13 @@ class KeptPlanes:
 
     def _begin(self, identity: dict[str, Any]) -> None:
         """Say what is being restored, or find that it is said already."""
-        self.folder.mkdir(exist_ok=True)
+        try:
+            self.folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise StackError(
+                f"{self.folder.parent} cannot be written ({error.strerror or error}); nothing was restored. Choose "
+                "another folder, or check its permissions."
+            ) from error
         if self._read() == identity:
             return
         if any(not path.name.startswith(".") for path in self.folder.iterdir()):
@@ -98,6 +108,14 @@ class KeptPlanes:
         except (OSError, ValueError):
             return None
 
+    def _load(self) -> None:
+        """Take what is said of planes that are there; of planes that were restored again, the last word counts."""
+        self.fits: list[Agreement] = []
+        self.unstable = self.missing = 0
+        self._done: set[tuple[int, ...]] = set()
+        for line in {str(line["planes"]): line for line in self._lines()}.values():
+            self._take(line)
+
     def _lines(self) -> Iterator[dict[str, Any]]:
         try:
             text = (self.folder / FINISHED).read_text(encoding="utf-8")
@@ -108,7 +126,7 @@ class KeptPlanes:
                 found = json.loads(line)
             except ValueError:  # empty, or the last one of a process that was killed
                 continue
-            if all(self._file(tuple(index)).is_file() for index in found["planes"]):
+            if all(_is_whole(self._file(tuple(index))) for index in found["planes"]):
                 yield found
 
     def _take(self, line: Mapping[str, Any]) -> None:
@@ -121,6 +139,11 @@ class KeptPlanes:
 
     def _file(self, index: tuple[int, ...]) -> Path:
         return self.folder / f"plane-{'-'.join(f'{i:05d}' for i in index) or '0'}.npz"
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a file is there to its end, which holds the list of what is in it."""
+    return path.is_file() and zipfile.is_zipfile(path)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """A restoration made ready: everything is opened, checked and decided, and nothing is computed yet."""
 
+import math
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -142,6 +143,8 @@ def prepare(
             "python": platform.python_version(),
         },
     }
+    if files := chosen.file_sums():
+        facts["imaging_model_files"] = files
     if any(engine.optics.place):
         facts["first_pixel_at"] = dict(zip(engine.axes, engine.optics.place, strict=True))
     if engine.way.one_pass and engine.way.samples:
@@ -155,7 +158,8 @@ def prepare(
             "steps": other.steps,
             "samples": other.samples,
         }
-    sentences = [said, _about_channels(stack), _about_noises(noises, noise_per_image)]
+    notices = (_about_channels(stack), _about_noises(noises, noise_per_image), _about_memory(engine))
+    sentences = [said, *notices]
     if NEED_SPREAD & set(engine.names):
         facts["spread"] = calibration.label if calibration else "uncalibrated"
         sentences.append(calibration.sentence if calibration else UNKNOWN)
@@ -198,12 +202,25 @@ def _about_noises(noises: Mapping[tuple[int, ...], NoiseSpec] | None, answer: st
     return f"The noise was measured in each of the {len(noises)} images, {why}."
 
 
+def _about_memory(engine: Engine) -> str:
+    """Blocks keep to a limit, but the results of a plane wait together until it is whole."""
+    limit = engine.settings.memory
+    plane = 4 * math.prod(engine.shape[len(engine.stack.outer_axes) :]) * len(engine.names)
+    if limit is None or plane <= limit:
+        return ""
+    return (
+        f"The {len(engine.names)} results of one plane take {plane / 2**30:.2g} GB together, more than the "
+        f"{limit / 2**30:.2g} GB that were allowed; write fewer results to keep within that."
+    )
+
+
 def _calibration(engine: Engine, prior: KnownPrior, model: ImagingModel) -> Calibration | None:
     """Measured for the file of a prior, an imaging model and a way: nothing else may borrow it."""
     if not prior.sha256:
         return None
     way = engine.way
-    return kept_calibration(calibration_key(prior.sha256, model, way.calibrated_as, way.steps))
+    key = calibration_key(prior.sha256, model, engine.stack.pixel_size, way.calibrated_as, way.steps)
+    return kept_calibration(key)
 
 
 def sentences_of(task: Task, fits: list[Agreement], unstable: int, missing: int) -> tuple[str, ...]:

@@ -133,5 +133,9 @@ class Work:
     @property
     def _place(self) -> Place:
         """Where the core lies among the planes of the unit."""
-        pairs = zip(self.cut.core[-2:], self.engine.factors[-2:], strict=True)
-        return (slice(None), *(slice(s.start * f, s.stop * f) for s, f in pairs))
+        pairs = zip(self.cut.core, self.engine.factors, strict=True)
+        place = [slice(s.start * f, s.stop * f) for s, f in pairs]
+        if len(place) == 2:
+            return (slice(None), *place)
+        first = self.unit.planes[0][-1]
+        return (slice(place[0].start - first, place[0].stop - first), *place[1:])

@@ -16,7 +16,7 @@ from emdiff_app.physics.checking import Agreement
 
 from .checking import verdict_on
 from .job import Cancelled, RestoreProgress, Watch
-from .kept import KeptPlanes, KeptReader
+from .kept import DamagedPlane, KeptPlanes, KeptReader
 from .task import Task, sentences_of
 from .words import NEED_SPREAD, SUFFIXES
 
@@ -57,9 +57,10 @@ class Target:
         """The folder for finished planes; other settings have another, so that none is taken for the other."""
         return self.folder / f"{self.stem}-{_key(task)[:8]}.unfinished"
 
-    def holds(self, task: Task) -> bool:
+    def holds(self, task: Task, dtype: str = "float32") -> bool:
         """Whether all files are there and came of the very same restoration of the very same file."""
-        return all(path.exists() and _made_by(path) == _key(task) for path in self.files(task).values())
+        key = _key(task, _dtype(dtype, task.stack))
+        return all(path.exists() and _made_by(path) == key for path in self.files(task).values())
 
     def verdict(self, task: Task) -> str | None:
         """The verdict that was written into the files that are there."""
@@ -101,16 +102,22 @@ def write_restoration(
     """
     files = target.files(task)
     resuming = target.unfinished(task).exists()
+    key = _key(task, _dtype(dtype, task.stack))
     for path in files.values():
         # An earlier run may have been stopped between its results: what it wrote may be written again.
-        ensure_free(path, overwrite=overwrite or (resuming and _made_by(path) == _key(task)))
+        ensure_free(path, overwrite=overwrite or (resuming and _made_by(path) == key))
     kept = KeptPlanes(target.unfinished(task), _identity(task))
     if len(kept):
         on_resumed(len(kept))
     try:
         _check_space(task, kept, target.folder)
-        _restore(task, kept, Watch(_count(task), on_progress, should_stop))
-        written = _write(task, kept, files, dtype, compression, overwrite or resuming, examined)
+        watch = Watch(_count(task), on_progress, should_stop)
+        _restore(task, kept, watch)
+        try:
+            written = _write(task, kept, files, dtype, compression, overwrite, examined)
+        except DamagedPlane:
+            _restore(task, kept, watch)
+            written = _write(task, kept, files, dtype, compression, overwrite, examined)
     except Cancelled:
         raise
     except EMDiffError as error:
@@ -148,6 +155,7 @@ def _write(
     agreement = Agreement.of_all(kept.fits)
     examined = None if examined is None else verdict_on(examined, agreement)
     found = {**task.facts, **_found(kept, agreement, examined)}
+    key = _key(task, _dtype(dtype, task.stack))
     clipped: dict[str, int] = {}
     left_out: set[str] = set()
     for name, path in files.items():
@@ -156,9 +164,9 @@ def _write(
             task.result_stack(KeptReader(kept, name), word),
             path,
             dtype="float32" if name in NEED_SPREAD else _dtype(dtype, task.stack),
-            overwrite=overwrite,
+            overwrite=overwrite or _made_by(path) == key,
             compression=compression,
-            provenance={**found, "result": name, "restoration": _key(task)},
+            provenance={**found, "result": name, "restoration": key},
         )
         clipped[name] = saved.clipped_pixels
         left_out |= set(saved.left_out)
@@ -185,18 +193,28 @@ def _found(kept: KeptPlanes, agreement: Agreement, examined: "Examined | None") 
 
 
 def _identity(task: Task) -> dict[str, Any]:
-    """What makes an unfinished restoration the same as this one: the settings and the very file."""
+    """What makes an unfinished restoration the same as this one: settings, file, and what that is taken for."""
     source = None if task.stack.source is None else Path(task.stack.source).absolute()
     stamp: list[int] = []
     if source is not None and source.exists():
         state = source.stat()
         stamp = [state.st_size, state.st_mtime_ns] if source.is_file() else [state.st_mtime_ns]
     shape = [*task.stack.shape, str(task.stack.dtype), task.stack.axes]
-    return {"facts": task.facts, "source": str(source), "stamp": stamp, "shape": shape}
+    sizes = {axis: [size.value, size.unit] for axis, size in task.stack.pixel_size.items()}
+    channels = [task.stack.extras.get("channel"), *task.stack.channels]
+    return {
+        "facts": task.facts,
+        "source": str(source),
+        "stamp": stamp,
+        "shape": shape,
+        "pixel_size": sizes,
+        "channels": channels,
+    }
 
 
-def _key(task: Task) -> str:
-    text = json.dumps(_identity(task), sort_keys=True, default=str)
+def _key(task: Task, dtype: str = "") -> str:
+    """With `dtype`, that of the files; without, that of finished planes, which no choice of a type makes useless."""
+    text = json.dumps({**_identity(task), "dtype": dtype}, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -108,6 +108,12 @@ def test_richardson_lucy_is_right_at_borders_and_above_a_camera_offset():
     np.testing.assert_allclose(restore_with("richardson-lucy", flat, words, iterations=30), flat, rtol=1e-3)
 
 
+@pytest.mark.parametrize("name", ["richardson-lucy", "richardson-lucy-tv"])
+def test_richardson_lucy_leaves_a_black_plane_black(name):
+    black = np.zeros((24, 24), np.float32)
+    np.testing.assert_array_equal(restore_with(name, black, model(WHITE, BLUR)), black)
+
+
 def test_richardson_lucy_gets_noisier_with_iterations_and_total_variation_holds_it_back():
     words = model(PHOTONS, BLUR)
     y, x = recorded(words, top=160.0, bottom=110.0)

@@ -10,6 +10,7 @@ import pytest
 from emdiff_app.cli import main
 from emdiff_app.errors import StackError
 from emdiff_app.images import open_stack, save_stack
+from emdiff_app.physics import BlurSpec
 from emdiff_app.restoring import find_sources
 from emdiff_app.restoring.trust import Grade
 
@@ -139,6 +140,41 @@ def test_other_results_of_the_same_name_are_left_alone(folder, capsys):
     assert run(folder, "--seed", "4", *QUICK, "--overwrite") == 0
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (["--channel", "0"], ["--channel", "1"]),
+        (["--channel", "0"], ["--channel", "0", "--pixel-size", "0.2"]),
+        (["--channel", "0"], ["--channel", "0", "--dtype", "same"]),
+    ],
+    ids=["channel", "pixel size", "dtype"],
+)
+def test_results_of_another_channel_size_or_type_are_not_taken_for_these(folder, capsys, first, second):
+    two = np.rint(np.stack([squares(1, 24, 28)[0], 2 * squares(1, 24, 28)[0]])).astype(np.uint16)
+    save_stack(stack_of(two, "CYX"), folder / "two.ome.tif")
+    quick = ["--write", "mean", "--no-check"]
+    assert run(folder, *first, *quick, inputs=[folder / "two.ome.tif"]) == 0
+    before = (folder / "out" / "two-restored.ome.tif").read_bytes()
+    assert run(folder, *second, *quick, inputs=[folder / "two.ome.tif"]) == 2
+    assert "already exists" in capsys.readouterr().err
+    assert (folder / "out" / "two-restored.ome.tif").read_bytes() == before
+    assert run(folder, *first, *quick, inputs=[folder / "two.ome.tif"]) == 0
+    assert "there already" in capsys.readouterr().err
+
+
+def test_a_psf_that_was_replaced_restores_anew(folder, capsys):
+    psf = {"kind": "image", "path": "psf.npy"}
+    model = BLURRED.model_copy(update={"operator": (BlurSpec(psf=psf),)})
+    model.write(folder / "model.json")
+    words = ["--model", str(folder / "model.json"), *QUICK, "--write", "mean", "--no-check"]
+    flat = np.outer([1, 2, 1], [1, 2, 1])
+    np.save(folder / "psf.npy", flat)
+    assert run(folder, *words) == 0
+    np.save(folder / "psf.npy", flat**2)
+    assert run(folder, *words) == 2
+    assert "already exists" in capsys.readouterr().err
+
+
 def test_every_result_has_a_file_of_its_own(folder):
     assert run(folder, *QUICK, "--write", "mean,spread,sample,samples,prior-alone", "--dtype", "same") == 0
     names = {p.name.removeprefix("cells-0-").removesuffix(".ome.tif") for p in (folder / "out").iterdir()}
@@ -204,6 +240,18 @@ def test_inputs_of_one_name_get_that_of_their_folder(folder):
         (folder / day / "a.tif").touch()
     found = find_sources([folder / "monday", folder / "tuesday" / "*.tif"])
     assert [source.stem for source in found] == ["monday-a", "tuesday-a"]
+
+
+def test_many_inputs_are_told_apart_without_comparing_all_with_all(tmp_path, monkeypatch):
+    from emdiff_app.restoring import batch
+
+    compared, honest = [], Path.__eq__
+    many = [tmp_path / f"{number}.tif" for number in range(500)]
+    monkeypatch.setattr(batch, "_found", lambda pattern: iter([tmp_path / path.name for path in many]))
+    monkeypatch.setattr(Path, "__eq__", lambda a, b: bool(compared.append(a)) or honest(a, b), raising=False)
+    monkeypatch.setattr(Path, "__hash__", Path.__hash__, raising=False)
+    assert [source.path for source in find_sources(["a", "b"])] == many
+    assert len(compared) < 10 * len(many)
 
 
 def test_results_are_not_taken_for_inputs(folder):

@@ -3,6 +3,7 @@
 import gc
 import os
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -309,6 +310,40 @@ def test_threads_read_the_same_stack_at_once(tmp_path):
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def open_now():
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="counts open files through /proc")  # noqa: PTH112
+def test_hundreds_of_stacks_are_read_with_few_files_open(tmp_path):
+    """As learning does: all stacks are kept, and crops are read here and there, by several threads."""
+    planes = pixels(150, 8, 8)
+    for number, plane in enumerate(planes):
+        tifffile.imwrite(tmp_path / f"{number}.tif", plane)
+    gc.collect()  # what earlier tests left
+    before = open_now()
+    stacks = [open_stack(tmp_path / f"{number}.tif") for number in range(len(planes))]
+    wrong, most = [], []
+
+    def read(seed):
+        for number in np.random.default_rng(seed).permutation(len(stacks)):
+            if not np.array_equal(stacks[number].plane(), planes[number]):
+                wrong.append(number)
+            most.append(open_now())
+
+    threads = [threading.Thread(target=read, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    assert len(most) == 4 * len(stacks)  # none of them ended by an error
+    assert max(most) < before + 80
+    stacks.clear()
+    gc.collect()
+    assert open_now() <= before + 1
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="counts open files through /proc")  # noqa: PTH112

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from restoring_tools import BLURRED, gaussian_prior, squares, stack_of, write_small
+from restoring_tools import BLURRED, SIZES, gaussian_prior, squares, stack_of, write_small
 
 from emdiff_app.physics import ImagingModel
 from emdiff_app.restoring import known_prior, restore
@@ -42,7 +42,7 @@ def keep(known, factor, corrected=NOMINAL, sampler="one look", steps=1):
         sampler=sampler,
         steps=steps,
     )
-    keep_calibration(calibration_key(known.sha256, known.model, sampler, steps), found)
+    keep_calibration(calibration_key(known.sha256, known.model, SIZES, sampler, steps), found)
 
 
 def test_a_spread_that_nobody_measured_is_called_so(known, stack):

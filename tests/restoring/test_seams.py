@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from restoring_tools import BLUR, BLURRED, NOISE, gaussian_prior, small_prior, stack_of, write_small
+from restoring_tools import BLUR, BLURRED, NOISE, SCALE, gaussian_prior, small_prior, stack_of, write_small
 
+from emdiff_app.errors import EMDiffError
 from emdiff_app.images import open_stack
 from emdiff_app.physics import ImagingModel
-from emdiff_app.restoring import blocks, known_prior, restore, working
+from emdiff_app.restoring import KnownPrior, blocks, known_prior, restore, working
 
 TILES = (32, 36, 44, 52, 60)
 EDGES = {"noise": NOISE, "blur": BLURRED}
@@ -133,6 +134,62 @@ def test_where_memory_runs_out_parts_become_smaller_and_it_is_said(prior, monkey
     difference = np.abs(made.mean.numpy() - usual.mean.numpy()).mean()
     assert difference < 0.05 * usual.spread.numpy().mean()
     assert "Memory ran out" in made.sentences[-1]
+
+
+def short_of_memory(monkeypatch, most):
+    """As on a graphics card: any image of more than so many pixels does not fit. Gives what was tried."""
+    honest, tried = working.Work._sampled, []
+
+    def sampled(self, numbers):
+        tried.append(len(numbers) * self.cut.pixels)
+        if tried[-1] > most:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return honest(self, numbers)
+
+    monkeypatch.setattr(working.Work, "_sampled", sampled)
+    return tried
+
+
+def test_volumes_become_smaller_too_where_memory_runs_out(monkeypatch):
+    """In parts of fewer slices and rows; the next volume begins with those."""
+    light = 150 + 60 * np.sin(np.arange(200) / 9)[:, None] * np.cos(np.arange(40) / 7)
+    volumes = stack_of(light + np.random.default_rng(0).normal(0, 15, (2, 12, 200, 40)), "TZYX")
+    known = KnownPrior(small_prior(neighbours=1), SCALE, NOISE)
+    options = {"samples": 1, "steps": 2, "write": ("sample",)}
+    usual = restore(volumes, known, **options)
+    tried = short_of_memory(monkeypatch, 45_000)
+    made = restore(volumes, known, **options)
+    one, other = (done.results["sample"].numpy() for done in (usual, made))
+    assert np.sqrt(((one - other) ** 2).mean()) < 0.05 * one.std()
+    assert made.agreement.pixels == usual.agreement.pixels
+    assert "Memory ran out" in made.sentences[-1]
+    assert [pixels for pixels in tried if pixels > 45_000] == [12 * 200 * 40]
+
+
+def test_what_cannot_become_smaller_says_so_at_once(monkeypatch):
+    tried = short_of_memory(monkeypatch, 1000)
+    volume = stack_of(np.random.default_rng(0).normal(0.5, 0.3, (8, 64, 64)))
+    noise = {"kind": "gaussian", "sigma": 0.1}
+    around = ImagingModel.model_validate({"operator": [{**BLUR, "boundary": "periodic"}], "noise": noise})
+    with pytest.raises(EMDiffError, match="Memory ran out, and cells cannot be restored in smaller parts"):
+        restore(volume, small_prior(neighbours=1), around, samples=1, steps=2)
+    assert len(tried) == 1
+
+
+def test_results_of_a_plane_that_take_more_than_was_allowed_are_said(prior):
+    stack, options = noisy(ramp(64)), {"samples": 40, "steps": 1}
+    some, all_of_them = (
+        restore(stack, prior, write=(word,), memory_gb=0.0005, **options) for word in ("mean", "samples")
+    )
+    assert any("40 results of one plane take" in said for said in all_of_them.sentences)
+    assert not any("of one plane take" in said for said in some.sentences)
+
+
+def test_results_that_wait_for_their_plane_take_room_too():
+    room = [
+        blocks.bytes_each(small_prior(), samples=8, gradients=False, finer=4, results=n) for n in (1, 101)
+    ]
+    assert room[1] - room[0] == 100 * 4 * 4
 
 
 def test_samples_do_not_depend_on_how_many_are_drawn_at_once(prior, in_blocks):

@@ -2,11 +2,13 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
 from emdiff_app.diffusion import Batch, GaussianPrior, LearnedPrior, Trainer
 from emdiff_app.errors import EMDiffError
+from emdiff_app.images import PixelSize
 from emdiff_app.physics import ImagingModel
 from emdiff_app.physics.random import generator_of
 from emdiff_app.restoring.trust import (
@@ -24,6 +26,7 @@ from emdiff_app.restoring.trust.calibrating import calibration_of
 SIDE = 32
 WHITE = {"kind": "gaussian", "sigma": 0.4}
 BLUR = {"kind": "blur", "psf": {"kind": "gaussian", "fwhm_px": 2.5, "shape": [5, 5]}, "boundary": "periodic"}
+MASKED = {"kind": "mask", "pattern": "image", "path": "x.npy"}
 MODELS = {
     "noise": {"noise": WHITE},
     "blur": {"operator": [BLUR], "noise": {"kind": "gaussian", "sigma": 0.1}},
@@ -119,17 +122,31 @@ def test_it_is_kept_under_prior_model_and_sampler(tmp_path):
     samples, truth = exchangeable()
     found = calibration_of(samples, truth, chi2=1.0, sampler="auto", steps=24)
     model, other = (ImagingModel.model_validate(MODELS[name]) for name in ("noise", "blur"))
-    key = calibration_key("abc", model, "auto", 24)
+    sizes = {"X": PixelSize(0.1), "Y": PixelSize(0.1)}
+    key = calibration_key("abc", model, sizes, "auto", 24)
     keep_calibration(key, found, tmp_path)
     assert kept_calibration(key, tmp_path) == found
     others = {
-        calibration_key("abd", model, "auto", 24),
-        calibration_key("abc", other, "auto", 24),
-        calibration_key("abc", model, "mmps", 24),
-        calibration_key("abc", model, "auto", 12),
+        calibration_key("abd", model, sizes, "auto", 24),
+        calibration_key("abc", other, sizes, "auto", 24),
+        calibration_key("abc", model, sizes, "mmps", 24),
+        calibration_key("abc", model, sizes, "auto", 12),
+        calibration_key("abc", model, {**sizes, "X": PixelSize(0.2)}, "auto", 24),
     }
-    assert len(others | {key}) == 5
+    assert len(others | {key}) == 6
     assert all(kept_calibration(k, tmp_path) is None for k in others)
+
+
+@pytest.mark.parametrize(
+    "part", [BLUR | {"psf": {"kind": "image", "path": "x.npy"}}, MASKED], ids=["psf", "mask"]
+)
+def test_another_image_under_the_same_name_is_another_model(tmp_path, part):
+    model = ImagingModel.model_validate({"operator": [part], "noise": WHITE}).located(tmp_path)
+    keys = []
+    for number in (1, 2, 1):
+        np.save(tmp_path / "x.npy", np.full((5, 5), number))
+        keys.append(calibration_key("abc", model, {}, "auto", 24))
+    assert keys[0] == keys[2] != keys[1]
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '{"factor": -1}', "x" * 100_000])

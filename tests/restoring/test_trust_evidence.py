@@ -11,7 +11,7 @@ from emdiff_app.physics import ImagingModel
 from emdiff_app.physics.random import generator_of
 from emdiff_app.restoring import Cancelled
 from emdiff_app.restoring.trust import Grade, assess, draw
-from emdiff_app.restoring.trust.familiar import familiar_with
+from emdiff_app.restoring.trust.familiar import Familiar, familiar_with
 from emdiff_app.restoring.trust.recording import block_ratio, saturated_share
 from emdiff_app.restoring.trust.spectra import radial_power
 
@@ -146,6 +146,26 @@ def test_a_strange_structure_is_unfamiliar_where_it_is(prior):
     found = judged(prior, MODELS["noise"], bound(MODELS["noise"]).simulate(clean, 2), hold_out=False)
     assert names(found) & {"unfamiliar", "misfit", "noise"}
     assert found.verdict.grade is not Grade.TRUST
+
+
+def test_windows_of_very_large_dreams_are_thinned_before_they_are_compared(monkeypatch):
+    """All of them with each other would be 2 GB here, and 16 GB for images that are eight times finer."""
+    honest, sizes = torch.cdist, []
+
+    def counted(a, b):
+        found = honest(a, b)
+        sizes.append(found.numel())
+        return found
+
+    monkeypatch.setattr(torch, "cdist", counted)
+    white = torch.randn(6, 1, 512, 512, generator=generator_of(0))
+    known = Familiar.of(white, 1.0)
+    strange = torch.randn(1, 1, 512, 512, generator=generator_of(1))
+    strange[..., :128, :128] *= 4
+    found = known.unfamiliar(strange)[0]
+    assert float(found[:12, :12].float().mean()) == 1
+    assert float(found[20:, 20:].float().mean()) < 0.01
+    assert max(sizes) <= 2**24
 
 
 def test_pile_ups_are_told_from_few_values():

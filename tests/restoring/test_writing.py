@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -207,6 +208,20 @@ def test_planes_made_with_other_settings_are_not_taken_over(write, tmp_path, rec
     assert len(unfinished(tmp_path)) == 1  # those of the first stay, for its own command
 
 
+def test_planes_of_another_channel_are_not_taken_over(write):
+    """Nothing but the number tells the channels of a file without names apart."""
+
+    def channel(number, at=None):
+        one = stack_of(np.zeros((2, 3, 32, 36), np.uint16), "CZYX").channel(number)
+        return replace(one, reader=Failing(one.reader, at, StackError("damaged")))
+
+    with pytest.raises(EMDiffError):
+        write(channel(0, at=(2,)))
+    resumed = []
+    write(channel(1), on_resumed=resumed.append)
+    assert resumed == []
+
+
 def test_results_are_not_overwritten_without_asking(write, tmp_path):
     done = write()
     before = done.files["mean"].read_bytes()
@@ -235,6 +250,54 @@ def test_the_last_line_of_a_killed_process_may_be_torn(tmp_path):
     assert len(again) == 1
     again.keep(((1,),), {"mean": np.ones((1, 4, 4), np.float32)}, [], False)
     assert len(KeptPlanes(kept.folder, {"a": 1})) == 2
+
+
+def stopped_after_three(write, tmp_path, recorded):
+    """The files of three finished planes."""
+    with pytest.raises(EMDiffError):
+        write(failing(recorded, (3,), StackError("damaged")))
+    (folder,) = unfinished(tmp_path)
+    return sorted(folder.glob("plane-*.npz"))
+
+
+@pytest.mark.parametrize("content", [b"", b"PK half of it"])
+def test_a_finished_plane_that_was_cut_short_is_restored_again(write, tmp_path, recorded, content):
+    stopped_after_three(write, tmp_path, recorded)[1].write_bytes(content)
+    resumed = []
+    done = write(on_resumed=resumed.append)
+    assert resumed == [2]
+    with open_stack(done.files["mean"]) as made:
+        np.testing.assert_array_equal(made.numpy(), restore_mean(open_stack(recorded), recorded))
+    assert not unfinished(tmp_path)
+
+
+def test_a_finished_plane_with_wrong_bytes_is_restored_again(write, tmp_path, recorded):
+    """Only reading all of it shows that, when the results are written."""
+    whole = write()
+    chi2 = whole.agreement.chi2
+    for path in whole.files.values():
+        path.unlink()
+    file = stopped_after_three(write, tmp_path, recorded)[1]
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 255
+    file.write_bytes(content)
+    done = write()
+    assert done.agreement.chi2 == pytest.approx(chi2, rel=1e-9)
+    with open_stack(done.files["mean"]) as made, open_stack(done.files["spread"]) as spread:
+        np.testing.assert_array_equal(made.numpy(), restore_mean(open_stack(recorded), recorded))
+        assert np.isfinite(spread.numpy()).all()
+    assert not unfinished(tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_is_said_in_a_sentence(write, tmp_path, monkeypatch):
+    def refused(folder, *_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+
+    monkeypatch.setattr(Path, "mkdir", refused)
+    with pytest.raises(
+        StackError, match=r"out cannot be written \(Permission denied\); nothing was restored"
+    ):
+        write()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kills a process")

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from emdiff_app.diffusion import Prior
 from emdiff_app.physics import Imaging
+from emdiff_app.physics.precise import doubled
 from emdiff_app.posterior.pairs import degrees, variance_of
 
 from .assessing import draw
@@ -129,7 +130,7 @@ def tarp(samples: Tensor, truth: Tensor, side: int = PATCH) -> tuple[float, ...]
     reference = truth.roll(1, 0)
     own = _distance(truth, reference, side)
     rank = torch.stack([_distance(x, reference, side) < own for x in samples]).sum(0)
-    return tuple(float((rank < j).double().mean()) for j in range(1, len(samples) + 1))
+    return tuple(float(doubled(rank < j).mean()) for j in range(1, len(samples) + 1))
 
 
 def _distance(images: Tensor, reference: Tensor, side: int) -> Tensor:
@@ -152,12 +153,12 @@ def _widths(samples: int) -> list[float]:
 
 def _inside(off: Tensor, wide: Sequence[float], factor: float = 1.0) -> tuple[float, ...]:
     """The share of deviations within each width."""
-    return tuple(float((off <= factor * t).double().mean()) for t in wide)
+    return tuple(float(doubled(off <= factor * t).mean()) for t in wide)
 
 
 def _widening(off: Tensor, wide: Sequence[float]) -> float:
     """The mean over the intervals of how much wider each would have to be."""
     off = off.flatten()
-    off = off[:: -(-len(off) // MOST)].double()
+    off = doubled(off[:: -(-len(off) // MOST)])
     ratios = [float(torch.quantile(off, p)) / t for p, t in zip(NOMINAL, wide, strict=True)]
     return sum(ratios) / len(ratios)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from emdiff_app.errors import EMDiffError
+from emdiff_app.images import PixelSize
 from emdiff_app.images.atomic import write_bytes
 from emdiff_app.physics import ImagingModel
 
@@ -92,9 +94,15 @@ class Calibration(BaseModel):
             ) from error
 
 
-def calibration_key(prior_sha: str, model: ImagingModel, sampler: str, steps: int) -> str:
-    """What a calibration holds for, as a name: another prior or another imaging model needs its own."""
-    words = json.dumps([prior_sha, model.to_json(), sampler, steps])
+def calibration_key(
+    prior_sha: str, model: ImagingModel, pixel_size: Mapping[str, PixelSize], sampler: str, steps: int
+) -> str:
+    """What a calibration holds for, as a name: another prior or another imaging model needs its own.
+
+    The words of a model mean another blur where pixels have another size or a file that it names another content.
+    """
+    sizes = {axis: [size.value, size.unit] for axis, size in sorted(pixel_size.items()) if axis in "ZYX"}
+    words = json.dumps([prior_sha, model.to_json(), model.file_sums(), sizes, sampler, steps])
     return hashlib.sha256(words.encode()).hexdigest()[:24]
 
 

@@ -21,6 +21,7 @@ from torch.nn.functional import avg_pool2d
 
 from emdiff_app.diffusion import GaussianPrior, Prior
 from emdiff_app.physics import Imaging
+from emdiff_app.physics.precise import doubled
 from emdiff_app.posterior.dreaming import dream
 from emdiff_app.posterior.steps import OwnNoise
 
@@ -39,6 +40,10 @@ SMALLEST = 0.02
 WINDOW, HOP = 16, 8
 SIZES = (0.0, 1.0, 2.0, 4.0)
 """Widths of Gaussian blurs; the detail is what is between each and the next."""
+MOST_WINDOWS = 4096
+"""So many windows of the dreams tell what they are like; more are drawn from at random."""
+AT_ONCE = 1 << 24
+"""Distances between windows that are worked out together."""
 NEAREST = 3
 RARE = 0.995
 """Of the dreams' own windows so many are nearer to their likes."""
@@ -73,10 +78,10 @@ class Familiar:
         planes = planes_of(images)
         features = _features(planes, sigma_data).flatten(0, 1)
         centre, spread = features.mean(0), features.std(0).clamp_min(0.05)
-        windows = (features - centre) / spread
-        own = torch.cdist(windows, windows).topk(NEAREST + 1, largest=False).values[:, -1]
+        windows = _some((features - centre) / spread)
+        own = _distances(windows[None], windows, NEAREST + 1)[0]
         flat = planes.flatten(1)
-        quantiles = torch.tensor(ENDS, dtype=flat.dtype)
+        quantiles = torch.tensor(ENDS, dtype=flat.dtype, device=flat.device)
         low, high = (float(q) for q in torch.quantile(_thinned(flat.flatten()), quantiles))
         dark = torch.quantile(flat, DARK, dim=1)
         return cls(
@@ -94,7 +99,7 @@ class Familiar:
         """Which windows of each plane are unlike all that is known: a map of truth values, a window each."""
         planes = planes_of(images).to(self.windows)
         features = (_features(planes, self.sigma_data) - self.centre) / self.spread
-        far = torch.cdist(features, self.windows).topk(NEAREST, largest=False).values[..., -1] > self.limit
+        far = _distances(features, self.windows, NEAREST) > self.limit
         rows, columns = (max((n - WINDOW) // HOP + 1, 1) for n in planes.shape[-2:])
         return far.reshape(len(planes), rows, columns)
 
@@ -111,7 +116,7 @@ class Familiar:
 def direction_of(images: Tensor) -> float:
     """`ln <(x_(i,j+1) - x_ij)^2> / <(x_(i+1,j) - x_ij)^2>` of images blurred by a pixel: 0 where none is special."""
     smooth = blurred(images, torch.isfinite(images), 1.0)
-    along, across = (float(smooth.diff(dim=d).double().square().mean()) for d in (-1, -2))
+    along, across = (float(doubled(smooth.diff(dim=d)).square().mean()) for d in (-1, -2))
     return math.log((along + TINY) / (across + TINY))
 
 
@@ -177,17 +182,17 @@ def promised_by(imaging: Imaging, images: Tensor, seed: int = 1) -> Promised:
     The seed is not that of the dreams, or their noise would be what they were dreamt from.
     """
     clean, noisy, noise, directions = [], [], [], []
-    many = len(images) if imaging.observed is None else len(imaging.observed)
-    step = max(many, 1) if many > 1 and len(images) % many == 0 else 1
+    many = _differing(imaging)
+    step = (many if len(images) % many == 0 else 1) if many else len(images)
     generator = torch.Generator().manual_seed(seed)
     for part in torch.split(images, step):
-        level = imaging.apply(part)
-        variance = torch.as_tensor(imaging.noise_variance(part), dtype=level.dtype).expand(level.shape)
+        level = imaging.apply(part.expand(max(many, len(part)), *part.shape[1:]))
+        variance = torch.as_tensor(imaging.noise.variance(level), dtype=level.dtype).expand(level.shape)
         recorded = imaging.noise.simulate(level, generator)
         clean.append(radial_power(level))
         noisy.append(radial_power(recorded))
         directions.append(direction_of(recorded))
-        noise.append(variance.reshape(-1, *level.shape[-2:]).mean((1, 2)).double())
+        noise.append(variance.reshape(-1, *level.shape[-2:]).mean((1, 2)).cpu().double())
     shape = (int(imaging.field[-2]), int(imaging.field[-1]))
     return Promised(
         np.concatenate(clean),
@@ -196,6 +201,13 @@ def promised_by(imaging: Imaging, images: Tensor, seed: int = 1) -> Promised:
         shape,
         float(np.mean(directions)),
     )
+
+
+def _differing(imaging: Imaging) -> int:
+    """For how many images the model differs, by what was recorded of them or by their noise; 0 for any number."""
+    noise = imaging.noise
+    own = (imaging.observed, noise.offset, noise.gain, noise.read_noise)
+    return max((len(part) for part in own if isinstance(part, Tensor) and part.ndim), default=0)
 
 
 def _features(planes: Tensor, sigma_data: float) -> Tensor:
@@ -208,6 +220,21 @@ def _features(planes: Tensor, sigma_data: float) -> Tensor:
         power = avg_pool2d((fine - coarse).square(), window, HOP)
         means.append((power + (FAINT * sigma_data) ** 2).log() / 2)
     return torch.cat([m.flatten(2) for m in means], 1).transpose(1, 2)
+
+
+def _some(windows: Tensor) -> Tensor:
+    """All of them, or as many as are enough."""
+    if len(windows) <= MOST_WINDOWS:
+        return windows
+    order = torch.randperm(len(windows), generator=torch.Generator().manual_seed(0))
+    return windows[order[:MOST_WINDOWS].sort().values.to(windows.device)]
+
+
+def _distances(features: Tensor, windows: Tensor, nearest: int) -> Tensor:
+    """How far each of `features` (N, K, 4) is from the n-th nearest of the windows (M, 4)."""
+    part = max(AT_ONCE // (len(features) * len(windows)), 1)
+    parts = (torch.cdist(own, windows) for own in torch.split(features, part, 1))
+    return torch.cat([d.topk(nearest, largest=False).values[..., -1] for d in parts], 1)
 
 
 def _thinned(values: Tensor, most: int = 1 << 20) -> Tensor:

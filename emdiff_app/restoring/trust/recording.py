@@ -37,7 +37,7 @@ def saturated_share(y: Tensor, seen: Tensor) -> float:
     values, counts = torch.unique(y[seen.expand_as(y)], return_counts=True)
     if len(values) < 3:
         return 0.0
-    pile, below = int(counts[-1]), counts[-6:-1].double().mean()
+    pile, below = int(counts[-1]), counts[-6:-1].cpu().double().mean()
     if pile < FEWEST or pile < PILED * float(below):
         return 0.0
     return pile / float(counts.sum())
@@ -81,7 +81,7 @@ def block_ratio(y: Tensor, seen: Tensor) -> float:
     if not bool(seen.all()) or min(y.shape[-2:]) < 4 * BLOCK:
         return 1.0
     ratios = []
-    for plane in planes_of(y).double().cpu().numpy()[:, 0]:
+    for plane in planes_of(y).cpu().double().numpy()[:, 0]:
         detail = np.array([_finest(plane[i:, j:]) for i in range(BLOCK) for j in range(BLOCK)])
         middle = float(np.median(detail))
         ratios.append(float(detail.min()) / middle if middle > 0 else 1.0)

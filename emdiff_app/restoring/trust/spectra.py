@@ -37,7 +37,7 @@ TINY = 1e-30
 
 def radial_power(images: Tensor) -> NDArray[np.float64]:
     """The power of each plane `(N, bins)` of images (..., Y, X), under a Hann window, without its mean."""
-    planes = images.reshape(-1, *images.shape[-2:]).double().cpu()
+    planes = images.reshape(-1, *images.shape[-2:]).cpu().double()
     rows, columns = planes.shape[-2:]
     window = torch.outer(
         torch.hann_window(rows, periodic=False, dtype=torch.float64),

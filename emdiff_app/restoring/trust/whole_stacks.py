@@ -11,7 +11,7 @@ from torch import Tensor
 from emdiff_app.diffusion import Batch, Prior
 from emdiff_app.diffusion.one_pass import one_pass
 from emdiff_app.errors import EMDiffError
-from emdiff_app.images import IntensityScale, Stack
+from emdiff_app.images import IntensityScale, PixelSize, Stack
 from emdiff_app.physics import Imaging, ImagingModel, NoiseSpec, bind_noise
 from emdiff_app.physics.simulating import acts_on_volumes
 from emdiff_app.restoring.intensities import scales_for
@@ -54,6 +54,7 @@ class _Bound:
     crops: tuple[Crop, ...]
     scale: IntensityScale
     model: ImagingModel
+    pixel_size: Mapping[str, PixelSize]
     steps: int
     usual: Way
     """How such a stack is restored when nothing is asked for."""
@@ -159,7 +160,7 @@ def _estimate(prior: Prior, way: Way) -> Estimate:
 
 
 def _key(prior: KnownPrior, bound: _Bound, way: Way) -> str:
-    return calibration_key(prior.sha256, bound.model, way.calibrated_as, way.steps)
+    return calibration_key(prior.sha256, bound.model, bound.pixel_size, way.calibrated_as, way.steps)
 
 
 def _keep(prior: KnownPrior, bound: _Bound, way: Way, found: Calibration) -> None:
@@ -212,4 +213,4 @@ def _bound(
         prior.estimate,
         holes=bool(masks_of(chosen)),
     )
-    return _Bound(imaging, recorded.to(device), places, scale, chosen, way.steps, usual)
+    return _Bound(imaging, recorded.to(device), places, scale, chosen, stack.pixel_size, way.steps, usual)
