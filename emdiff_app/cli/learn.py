@@ -23,7 +23,7 @@ def command(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     axes: Annotated[str | None, typer.Option(help="The axes, such as ZYX.")] = None,
     pixel_size: Annotated[float | None, typer.Option(help="The pixel size in um.")] = None,
-    channel: Annotated[int | None, typer.Option(help="The channel, from 0.")] = None,
+    channel: Annotated[str | None, typer.Option(help="The channel, by number (from 0) or name.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same run.")] = 0,
     only_prepare: Annotated[
         bool, typer.Option("--only-prepare", help="Make the run folder for `resume` or torchrun, and stop.")

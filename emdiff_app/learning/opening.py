@@ -27,6 +27,6 @@ def one_channel(stack: Stack) -> Stack:
         names = f" ({', '.join(stack.channels)})" if stack.channels else ""
         raise RunError(
             f"{stack.name} has {count} channels{names}, each with a scale and a noise of its own, and a prior is "
-            "learned from one of them; nothing was started. Choose it by its number from 0 with --channel."
+            "learned from one of them; nothing was started. Choose it with --channel, by number (from 0) or name."
         )
     return stack

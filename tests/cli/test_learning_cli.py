@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import os
 import re
 import signal
@@ -65,9 +66,11 @@ def test_channels_are_not_mixed_but_asked_for_before_anything_is_made(files, cap
     assert "nothing was started" in said
     assert "--channel" in said
     assert not (files / "run").exists()
-    assert main(learn_words(files, "--channel", "1", "--only-prepare")) == 0
-    (stack,) = learning.open_recorded(RunFolder.open(files / "run").recipe)
-    assert stack.channels == ("GFP",)
+    for channel in ("1", "GFP"):
+        assert main(learn_words(files, "--channel", channel, "--only-prepare")) == 0
+        (stack,) = learning.open_recorded(RunFolder.open(files / "run").recipe)
+        assert stack.channels == ("GFP",)
+        shutil.rmtree(files / "run")
 
 
 def test_a_run_is_looked_at_from_anywhere(files, capsys):
