@@ -2,9 +2,9 @@
 
 import io
 import json
-import shutil
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
