@@ -12,7 +12,7 @@ PHRASES = {
     "give it with --pixel-size": "type it under Images",
     "Say which axis is which with --axes, for example --axes ZYX": "Choose the axes under Images",
     "Say which axis is Z with --axes": "Choose the axes under Images",
-    "Choose it with --channel, by number (from 0) or name": "Say under Images that it is channels, and tick one of them",
+    "Choose it with --channel, by number (from 0) or name": "Say under Images that these are channels, and tick one",
     "Give --offset if you know it": "Type the offset if you know it",
     "state the noise with --model": "type the noise in",
     "Name a model with a blur, or use a method for noise such as tv": "Tick Blur under What went wrong, or choose a "

@@ -4,6 +4,7 @@ When it begins, the run notes the size of each file and a checksum of its first 
 when it goes on, they are compared.
 """
 
+import glob
 import hashlib
 import json
 import os
@@ -58,16 +59,22 @@ class Inputs:
 
     def _stamp(self, file: Path) -> tuple[int, int]:
         try:
-            found = file.stat()
+            found = [each.stat() for each in _matched(file) or [file]]
         except OSError as error:
             raise self._gone(file, error) from None
-        return found.st_mtime_ns, found.st_size
+        return max(each.st_mtime_ns for each in found), sum(each.st_size for each in found)
 
     def _mark(self, file: Path) -> str:
-        """Of a file, its size and ends; of a folder, the names and sizes of what is in it."""
+        """Of a file, its size and ends; of a folder or a pattern, the names and sizes of what is in it."""
         found = hashlib.sha256()
         try:
-            if file.is_dir():
+            if matched := _matched(file):
+                size = 0
+                for each in matched[:MOST_ENTRIES]:
+                    own = each.stat().st_size
+                    found.update(f"{each} {own}\n".encode())
+                    size += own
+            elif file.is_dir():
                 size = 0
                 for entry in sorted(os.scandir(file), key=lambda e: e.name)[:MOST_ENTRIES]:
                     own = entry.stat().st_size if entry.is_file() else 0
@@ -88,3 +95,10 @@ class Inputs:
             f"{file.name} cannot be read any more ({error.strerror}); what was saved is kept. Put it back at {file} "
             "and resume, or start a new run."
         )
+
+
+def _matched(file: Path) -> list[Path]:
+    """The files of a pattern such as `cells_*.tif`, which one stack may be opened from; none where it is a name."""
+    if file.exists() or not set(str(file)) & set("*?[]"):
+        return []
+    return sorted(Path(name) for name in glob.glob(str(file), recursive=True))  # noqa: PTH207 - may be absolute

@@ -145,7 +145,7 @@ def test_channels_in_one_image_are_not_learned_together(session, host, until):
     session.learn()
     until(lambda: session.learning.state is JobState.FAILED)
     assert "3 channels (405, 488, 561)" in session.message.text
-    assert "nothing was started. Say under Images that the axis is channels" in session.message.text
+    assert "nothing was started. Say under Images that these are channels" in session.message.text
     assert not list(session.runs_folder.glob("*"))
 
 

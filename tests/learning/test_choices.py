@@ -1,13 +1,19 @@
 """Choices that do not go together, or that there are none of: said in one sentence before anything is computed."""
 
+import numpy as np
 import pytest
 import torch
-from tiny_runs import GAUSSIAN, make_run, told, write_spots
+from tiny_runs import GAUSSIAN, TINY, make_run, told, write_spots
 
 import emdiff_app
 from emdiff_app.diffusion.device import device_for
 from emdiff_app.errors import EMDiffError, RunError
-from emdiff_app.learning import learn
+from emdiff_app.images import PixelSize, save_stack, stack_from_array
+from emdiff_app.learning import Recipe, learn
+from emdiff_app.learning.control import NoControl
+from emdiff_app.learning.preparing import prepare
+from emdiff_app.learning.samples import Samples
+from emdiff_app.learning.team import Alone
 from emdiff_app.physics import ImagingModel
 
 WHITE = {"kind": "gaussian", "sigma": 5.0}
@@ -81,3 +87,48 @@ def test_learning_in_a_notebook_names_what_is_missing(tmp_path):
     with pytest.raises(RunError, match="no images to learn from"):
         emdiff_app.learn([], tmp_path / "run", preset="quick")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("role", ["stacks", "clean", "similar"])
+def test_a_colour_image_among_grey_ones_is_named(tmp_path, role):
+    grey = [str(write_spots(tmp_path / f"grey{n}.tif", seed=n)) for n in range(2)]
+    colour = np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype(np.uint8)
+    save_stack(stack_from_array(colour, "YXS", name="photo"), tmp_path / "photo.tif")
+    odd = str(tmp_path / "photo.tif")
+    files = {"stacks": (*grey, odd)} if role == "stacks" else {"stacks": tuple(grey), role: (odd,)}
+    run = make_run(tmp_path, **files)
+    assert not learn(run)
+    (failed,) = told(run)
+    assert "photo" in failed.text
+    assert "3 colours, and other images have one grey value" in failed.text
+    assert not failed.details
+
+
+def sized(path, size):
+    pixels = np.random.default_rng(0).normal(100, 5, (2, 64, 64)).astype(np.float32)
+    sizes = {} if size is None else {axis: PixelSize(size) for axis in "YX"}
+    stack = stack_from_array(pixels, "ZYX", name=path.stem, pixel_size=sizes)
+    save_stack(stack, path)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "width", "refused"),
+    [
+        ((0.1, 0.2), {"fwhm_um": 0.3}, True),
+        ((0.1, None), {"fwhm_um": 0.3}, True),
+        ((0.1, 0.1005), {"fwhm_um": 0.3}, False),
+        ((0.1, 0.2), {"fwhm_px": 3.0}, False),
+    ],
+)
+def test_images_of_two_pixel_sizes_do_not_get_one_blur_in_micrometres(tmp_path, sizes, width, refused):
+    stacks = [sized(tmp_path / f"cells{n}.tif", size) for n, size in enumerate(sizes)]
+    blur = {"kind": "blur", "psf": {"kind": "gaussian", **width}}
+    model = ImagingModel.model_validate({"operator": [blur], "noise": WHITE})
+    recipe = Recipe(stacks=stacks, model=model, **{**TINY, "crop": 32})
+    if not refused:
+        assert prepare(recipe, NoControl(), Alone(), Samples(tmp_path), tick=print).work.imaging
+        return
+    with pytest.raises(RunError, match=r"cells0.* has pixels of 0.1 um and .*cells1") as said:
+        prepare(recipe, NoControl(), Alone(), Samples(tmp_path), tick=print)
+    assert "stated in micrometres" in str(said.value)

@@ -212,6 +212,22 @@ def test_an_image_that_becomes_another_one_is_noticed_now_and_later(tmp_path, at
     assert "is not the image any more" in told(run)[-1].text
 
 
+def test_images_by_a_pattern_are_learned_from_and_missed_when_one_goes_or_comes(tmp_path, attentive):
+    for number in (1, 2, 3):
+        write_spots(tmp_path / f"cells_{number}.tif", seed=number)
+    run = make_run(tmp_path, stacks=(str(tmp_path / "cells_*.tif"),))
+    assert learn(run), told(run)[-1]
+    write_spots(tmp_path / "cells_4.tif")
+    assert not learn(run)
+    assert "cells_*.tif is not the image any more" in told(run)[-1].text
+    (tmp_path / "cells_4.tif").unlink()
+    assert learn(run)
+    for number in (1, 2, 3):
+        (tmp_path / f"cells_{number}.tif").unlink()
+    assert not learn(run)
+    assert "cells_*.tif cannot be read any more" in told(run)[-1].text
+
+
 def test_an_image_that_was_only_copied_back_is_the_same(tmp_path, attentive):
     run = make_run(tmp_path)
     image = tmp_path / "spots.tif"
