@@ -1,0 +1,101 @@
+"""What does not go together: choices and images that are good by themselves, refused at once rather than in hours."""
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+from emdiff_app import posterior
+from emdiff_app.errors import PhysicsError, RunError
+from emdiff_app.images import Stack, open_stack
+from emdiff_app.images.units import to_um
+
+from .binding import Binding
+from .recipe import FROM_PIXELS, Recipe
+from .start import anchor_of, start_of
+from .work import Work
+
+__all__ = ["check_choices", "check_colours", "check_pixel_sizes"]
+
+ALIKE = 0.01
+"""Pixel sizes that differ by a larger share of themselves are different."""
+
+
+def check_choices(work: Work) -> None:
+    """The sampler, the anchor and the start fit the imaging model and each other."""
+    name, holes = work.recipe.sampler, work.binding.masked
+    posterior.get(name)
+    if name == "from-noise" and not posterior.from_noise.fits(work.imaging):
+        raise RunError(
+            "The sampler from-noise is for images that only noise was added to; nothing was started. Choose the "
+            "sampler auto."
+        )
+    anchor, start = anchor_of(work), start_of(work)
+    if anchor.name == "sure" and holes:
+        raise RunError(
+            "The anchor sure needs every pixel, and the imaging model has missing ones; nothing was started. Choose "
+            "the anchor auto."
+        )
+    taught = anchor.start or {"sure": "one-look"}.get(anchor.name)
+    if start in FROM_PIXELS and start != taught:
+        needs = "hidden-pixels" if start == "hidden-pixels" else "sure, or auto for white noise"
+        raise RunError(
+            f"The start {start} needs images without blur and the anchor {needs}; nothing was started. Choose the "
+            "start auto."
+        )
+
+
+def check_colours(recipe: Recipe, stacks: list[Stack]) -> None:
+    """All images have one grey value a pixel, or all of them three."""
+    known = [(stack.name, stack.sizes.get("S", 1)) for stack in stacks]
+    for name in (*recipe.clean, *recipe.similar):
+        with open_stack(Path(name), channel=recipe.channel, axes=recipe.axes) as stack:
+            known.append((stack.name, stack.sizes.get("S", 1)))
+    usual = Counter(count for _, count in known).most_common(1)[0][0]
+    for name, count in known:
+        if count != usual:
+            raise RunError(
+                f"{name} has {_colours(count)}, and other images have {_colours(usual)}; nothing was started. Leave "
+                "that file out, or convert it."
+            )
+
+
+def _colours(count: int) -> str:
+    return "one grey value a pixel" if count == 1 else f"{count} colours"
+
+
+def check_pixel_sizes(binding: Binding) -> None:
+    """A blur in micrometres is bound once, for all images."""
+    first, *rest = [[_size(stack, axis) for axis in "YX"] for stack in binding.stacks]
+    odd = [n for n, sizes in enumerate(rest, 1) if not all(map(_alike, first, sizes))]
+    if not odd or not _needs_pixel_size(binding):
+        return
+    one, other = (f"{binding.stacks[n].name} has pixels of {_said(binding.stacks[n])}" for n in (0, odd[0]))
+    raise RunError(
+        f"{one} and {other}, and the blur is stated in micrometres; nothing was started. Learn from images of one "
+        "pixel size, or say it for all of them where a file is wrong."
+    )
+
+
+def _size(stack: Stack, axis: str) -> float | None:
+    size = stack.pixel_size.get(axis)
+    return None if size is None else to_um(size.value, size.unit)
+
+
+def _said(stack: Stack) -> str:
+    size = stack.pixel_size.get("X")
+    return "unknown size" if size is None else str(size)
+
+
+def _alike(one: float | None, other: float | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return abs(one - other) <= ALIKE * max(one, other)
+
+
+def _needs_pixel_size(binding: Binding) -> bool:
+    unknown = [stack.with_(pixel_size={}) for stack in binding.stacks[:1]]
+    try:
+        _ = replace(binding, stacks=unknown).one
+    except PhysicsError:
+        return True
+    return False
