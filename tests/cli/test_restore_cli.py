@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from emdiff_app.baselines import method_names
 from emdiff_app.cli import main
 from emdiff_app.errors import StackError
 from emdiff_app.images import open_stack, save_stack
 from emdiff_app.physics import BlurSpec
 from emdiff_app.restoring import find_sources
 from emdiff_app.restoring.trust import Grade
+from emdiff_app.restoring.words import OTHER_METHODS
 
 sys.path.append(str(Path(__file__).parents[1] / "restoring"))
 from restoring_tools import BLURRED, squares, stack_of, write_small
@@ -318,6 +320,8 @@ def test_many_inputs_are_told_apart_without_comparing_all_with_all(tmp_path, mon
 
 def test_results_are_not_taken_for_inputs(folder):
     assert run(folder, "--out", str(folder / "in")) == 0
+    (folder / "in" / "cells-1-richardson-lucy-tv.ome.tif").touch()
+    assert set(OTHER_METHODS) == set(method_names())
     assert [s.path.name for s in find_sources([folder / "in"])] == [
         "broken.tif",
         "cells-0.ome.tif",
