@@ -17,7 +17,7 @@ from . import (
 from .recorded import Recorded
 from .registry import Method, Parameter, method, method_names
 from .restoring import Best, best_of, best_on_truth, prepared, restore_images, restore_with
-from .stacks import restored_stack, save_restored
+from .stacks import is_restored, restored_stack, save_restored
 from .wiener import gaussian_mean, spectrum_prior
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "bm3d",
     "gaussian_blur",
     "gaussian_mean",
+    "is_restored",
     "method",
     "method_names",
     "noise2self",

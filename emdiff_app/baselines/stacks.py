@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from emdiff_app import __version__
-from emdiff_app.images import IntensityScale, Saved, Stack, save_stack
+from emdiff_app.errors import EMDiffError
+from emdiff_app.images import IntensityScale, Saved, Stack, open_stack, save_stack
 from emdiff_app.physics import ImagingModel
 from emdiff_app.restoring.alike import alike
 from emdiff_app.restoring.optics import Optics
@@ -19,7 +21,7 @@ from emdiff_app.restoring.optics import Optics
 from .registry import Progress, method
 from .restoring import prepared, restore_with
 
-__all__ = ["TEACHING", "restored_stack", "save_restored"]
+__all__ = ["TEACHING", "is_restored", "restored_stack", "save_restored"]
 
 TEACHING = 16
 """Planes that a method learns from; more would not fit into memory where they are large."""
@@ -67,15 +69,34 @@ def save_restored(
         dtype=dtype,
         overwrite=overwrite,
         compression=compression,
-        provenance={
-            "program": f"EMDiff {__version__}",
-            "source": source.source.name if source.source else source.name,
-            "method": name,
-            "settings": dict(settings),
-            "imaging_model": model.model_dump(mode="json", exclude_none=True),
-        },
+        provenance={"program": f"EMDiff {__version__}", **_facts(source, model, name, settings)},
         on_plane=on_plane,
     )
+
+
+def is_restored(
+    path: Path, source: Stack, model: ImagingModel, name: str, settings: Mapping[str, Any]
+) -> bool:
+    """Whether the file is there and says that it was made of such a stack in this very way."""
+    if not path.exists():
+        return False
+    try:
+        with open_stack(path) as stack:
+            said = stack.extras.get("provenance", {})
+    except EMDiffError:
+        return False
+    facts = json.loads(json.dumps(_facts(source, model, name, settings), default=str))
+    return isinstance(said, Mapping) and all(said.get(key) == value for key, value in facts.items())
+
+
+def _facts(source: Stack, model: ImagingModel, name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What decided a result."""
+    return {
+        "source": source.source.name if source.source else source.name,
+        "method": name,
+        "settings": dict(settings),
+        "imaging_model": model.model_dump(mode="json", exclude_none=True),
+    }
 
 
 def _optics(stack: Stack, model: ImagingModel) -> Optics:

@@ -1,7 +1,7 @@
 """What `emdiff restore` does with each image."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,6 +46,8 @@ class Choices:
     check: bool = True
     report: bool = False
     command: str = ""
+    changed: Set[str] = frozenset()
+    """The options that are not as they are by default."""
 
     def ending(self, source: Path) -> str:
         if self.form:

@@ -12,6 +12,18 @@ from ._restoring import Choices, parse_settings
 
 __all__ = ["without_prior"]
 
+FOR_PRIORS = (
+    "--sampler",
+    "--steps",
+    "--turns",
+    "--intensities",
+    "--noise-per-image",
+    "--memory",
+    "--tile",
+    "--device",
+    "--seed",
+)
+"""Options that no method without a prior knows."""
 PAUSE = 10.0
 """Seconds between two lines on how far learning is."""
 
@@ -35,6 +47,11 @@ def without_prior(
         raise EMDiffError(
             f"{method} gives one image, no samples and no spread; nothing was restored. Leave out --write and "
             "--samples."
+        )
+    if idle := [name for name in FOR_PRIORS if name in choices.changed]:
+        raise EMDiffError(
+            f"{method} does not use {', '.join(idle)}, which only a restoration by a prior does; nothing was restored. "
+            f"Leave {'it' if len(idle) == 1 else 'them'} out."
         )
     chosen: ImagingModel | None = None
     if model is not None:

@@ -55,9 +55,11 @@ def command(
     _refuse_early(prior, report, calibrate, overwrite)
     trust: Examined | None = None
     with (
-        open_stack(restored, axes=axes, channel=channel) as own,
+        open_stack(restored, axes=axes) as made,
         open_stack(recorded, axes=axes, pixel_size=pixel_size, channel=channel) as data,
     ):
+        # What was made of one channel has no others.
+        own = made.channel(channel) if channel is not None and "C" in made.axes else made
         pairs = list(zip(own.plane_indices(), data.plane_indices(), strict=False))
         _same_planes(own, data)
         planes = [_checked(own.plane(i), data.plane(j), data, chosen) for i, j in pairs]

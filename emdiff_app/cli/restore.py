@@ -8,6 +8,7 @@ import typer
 
 
 def command(
+    context: typer.Context,
     stacks: Annotated[
         list[str], typer.Argument(help="The images to restore: files, patterns such as cells_*.tif, folders.")
     ],
@@ -79,22 +80,12 @@ def command(
     """Restore images with a learned prior, and say whether to believe it."""
     from emdiff_app.restoring import find_sources, make_folder, restore_each
 
+    from ._changed import changed_options, words_of
     from ._restored import Summary
     from ._restoring import Choices, restorer
 
-    again = {
-        "--prior": prior,
-        "--model": model,
-        "--samples": samples,
-        "--sampler": sampler,
-        "--steps": steps,
-        "--intensities": intensities,
-        "--axes": axes,
-        "--pixel-size": pixel_size,
-        "--channel": channel,
-        "--seed": seed,
-    }
-    words = [str(w) for name, value in again.items() if value is not None for w in (name, value)]
+    changed = changed_options(context)
+    again = {name: values for name, values in changed.items() if name not in ("--json", "--overwrite")}
     choices = Choices(
         out=out,
         write=write,
@@ -115,7 +106,8 @@ def command(
         noise_per_image=noise_per_image,
         check=check,
         report=report,
-        command=shlex.join(["emdiff", "restore", *stacks, *words, "--write", write, "--out", str(out)]),
+        command=shlex.join(["emdiff", "restore", *stacks, *words_of(again)]),
+        changed=frozenset(changed),
     )
     restore = restorer(choices, prior, model, method, setting or [])
     sources = find_sources(stacks)

@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+PATIENCE = 10.0
+"""Seconds without anybody at work: a worker that is just starting needs some before it can be seen."""
+
 
 def command(
     run: Annotated[Path, typer.Argument(help="The run folder.")],
@@ -16,7 +19,7 @@ def command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Follow a run until it ends; reading only, so it disturbs nothing. Ctrl-C stops watching, not learning."""
+    """Follow a run until it ends or nobody works on it any more; reading only. Ctrl-C stops watching, not learning."""
     from emdiff_app.learning import RunFolder
 
     from ._learning import Teller
@@ -28,6 +31,7 @@ def command(
     live = sys.stderr.isatty() and not (once or as_json)
     take = teller.story.take if live or once else teller
     pictures = PreviewWriter(folder, previews) if previews else None
+    alive = time.monotonic()
     try:
         with LiveView(folder, teller.story, enabled=live) as view:
             while True:
@@ -36,7 +40,9 @@ def command(
                 if pictures:
                     pictures.write(teller.story.previews)
                 view.refresh()
-                if once or teller.outcome is not None:
+                if not teller.story.started or folder.is_worked_on:
+                    alive = time.monotonic()
+                if once or teller.outcome is not None or time.monotonic() - alive > PATIENCE:
                     break
                 time.sleep(0.5)
     except KeyboardInterrupt:

@@ -200,6 +200,8 @@ def batch_words(outcomes: Sequence["Outcome"], out: Path, judged: bool = True) -
     """What became of many images."""
     failed = [o for o in outcomes if o.state == "failed"]
     words = f"{len(outcomes) - len(failed)} of {len(outcomes)} images are restored in {out}."
+    if there := sum(o.state == "there already" for o in outcomes):
+        words += f" {there} of them {'was' if there == 1 else 'were'} there already."
     if failed:
         words += f" {len(failed)} could not be: {failed[0].source.path.name}: {failed[0].sentence}"
     said = tuple(f"{o.source.path.name}: {o.sentence}" for o in outcomes if o.sentence)

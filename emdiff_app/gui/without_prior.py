@@ -69,7 +69,8 @@ class OtherBatchTask:
         from .torch_ahead import load_torch
 
         load_torch()
-        from emdiff_app.baselines import save_restored
+        from emdiff_app.baselines import is_restored, save_restored
+        from emdiff_app.images.atomic import ensure_free
         from emdiff_app.restoring import Outcome, Source, find_sources, make_folder, restore_each
 
         sources = find_sources([self.folder])
@@ -80,9 +81,20 @@ class OtherBatchTask:
             _go_on(talk, number, len(sources), "file")
             with open_stack(source.path, **self.said) as stack:
                 model = self.form.complete(stack).imaging_model()
-                made = _restored(stack, model, self.method, self.settings, talk)
                 path = self.out / f"{source.stem}-{self.method}.ome.tif"
-                save_restored(made, path, stack, model, self.method, self.settings)
+                if is_restored(path, stack, model, self.method, self.settings):
+                    return Outcome(source, "there already")
+                ensure_free(path)
+                made = _restored(stack, model, self.method, self.settings, talk)
+                save_restored(
+                    made,
+                    path,
+                    stack,
+                    model,
+                    self.method,
+                    self.settings,
+                    on_plane=lambda done, planes: _go_on(talk, number, len(sources), "file", done, planes),
+                )
             return Outcome(source, "restored")
 
         return batch_words(list(restore_each(sources, one)), self.out, judged=False)
@@ -101,7 +113,9 @@ def _restored(
     return restored_stack(stack, model, method, settings, on_learning=learning)
 
 
-def _go_on(talk: Talk, number: int, count: int, counted: str = "plane") -> None:
+def _go_on(
+    talk: Talk, number: int, count: int, counted: str = "plane", step: int = 0, steps: int = 1
+) -> None:
     if talk.should_stop():
         raise Cancelled
-    talk.progress(RestoreProgress(number, count, 0, 1), counted)
+    talk.progress(RestoreProgress(number, count, step, steps), counted)

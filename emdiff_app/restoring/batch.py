@@ -13,7 +13,7 @@ from typing import Any, Literal
 from emdiff_app.errors import EMDiffError, StackError
 
 from .job import Cancelled
-from .words import SUFFIXES
+from .words import OTHER_METHODS, SUFFIXES
 
 __all__ = ["Outcome", "Source", "find_sources", "make_folder", "restore_each"]
 
@@ -112,7 +112,7 @@ def _found(path: Path) -> Iterator[Path]:
 def _without_results(paths: list[Path]) -> list[Path]:
     """Results that lie among their inputs are none: `a-restored` beside `a`."""
     stems = {_stem(path) for path in paths}
-    endings = tuple(f"-{suffix}" for suffix in set(SUFFIXES.values()))
+    endings = tuple(f"-{suffix}" for suffix in {*SUFFIXES.values(), *OTHER_METHODS})
 
     def is_result(stem: str) -> bool:
         stem = re.sub(r"(-sample)-[0-9]+$", r"\1", stem)

@@ -8,6 +8,7 @@ __all__ = [
     "ENOUGH",
     "INTENSITIES",
     "NEED_SPREAD",
+    "OTHER_METHODS",
     "SUFFIXES",
     "WORDS",
     "checked_words",
@@ -23,6 +24,19 @@ SUFFIXES = {
     "prior-alone": "prior-alone",
 }
 """What a result is called in the names of files and layers."""
+OTHER_METHODS = (
+    "biharmonic",
+    "bm3d",
+    "gaussian-blur",
+    "noise2self",
+    "non-local-means",
+    "richardson-lucy",
+    "richardson-lucy-tv",
+    "tv",
+    "wavelet",
+    "wiener",
+)
+"""What results of methods without a prior are called by."""
 WORDS = tuple(SUFFIXES)
 NEED_SPREAD = {"spread", "prior-alone"}
 INTENSITIES = ("prior", "image")

@@ -53,6 +53,25 @@ def test_the_truth_explains_the_data(case, capsys):
     assert "explains your data" in found["verdict"]
 
 
+def test_the_restoration_of_one_channel_is_checked_against_that_channel(case, capsys):
+    """What was made of one channel has no C axis, and is asked for no channel."""
+    folder, x = case
+    with tifffile.TiffFile(folder / "y.tif") as file:
+        y = file.asarray()
+    dark = np.zeros_like(y)
+    tifffile.imwrite(folder / "y.tif", np.stack([dark, y], 1), imagej=True, metadata={"axes": "ZCYX"})
+    write(folder / "x.tif", x)
+    paths = [str(folder / name) for name in ("x.tif", "y.tif")]
+    assert main(["check", *paths, "--model", str(folder / "m.json"), "--channel", "1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["believable"]
+    write(folder / "x.tif", x)
+    tifffile.imwrite(
+        folder / "x.tif", np.stack([dark, x.astype(np.float32)], 1), imagej=True, metadata={"axes": "ZCYX"}
+    )
+    assert main(["check", *paths, "--model", str(folder / "m.json"), "--channel", "1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["believable"]
+
+
 def test_an_oversmoothed_image_does_not(case, capsys):
     folder, x = case
     _, found = checked(capsys, folder, gaussian_filter(x, (0, 4, 4)))

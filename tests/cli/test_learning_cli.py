@@ -17,7 +17,7 @@ from PIL import Image
 from rich.console import Console
 
 from emdiff_app import learning
-from emdiff_app.cli import _watching, main
+from emdiff_app.cli import _watching, main, watch
 from emdiff_app.images import save_stack, stack_from_array
 from emdiff_app.learning import RunFolder, Story, events
 from emdiff_app.learning.lock import Lock
@@ -85,6 +85,43 @@ def test_a_run_is_looked_at_from_anywhere(files, capsys):
     assert {f: f.stat().st_mtime_ns for f in (files / "run").rglob("*")} == before  # it only reads
     assert main(["watch", str(files / "run")]) == 0
     assert "finished" in capsys.readouterr().err
+
+
+def begun(files):
+    """A run that has started and on which nobody works."""
+    assert main(learn_words(files, "--only-prepare")) == 0
+    run = RunFolder.open(files / "run")
+    run.writer().write(events.Started(rounds=2, device="cpu", images=1, crops=8, parameters=9))
+    return run
+
+
+def test_watching_ends_where_nobody_works_any_more(files, capsys, monkeypatch):
+    monkeypatch.setattr(watch, "PATIENCE", 0.1)
+    run = begun(files)
+    capsys.readouterr()
+    assert main(["watch", str(run.path), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["worked_on"] is False
+    assert main(["watch", str(run.path)]) == 0
+    said = capsys.readouterr().err
+    assert said.count("Nobody is working on it") == 1
+    assert f"emdiff resume {run.path}" in said
+
+
+def test_a_worker_that_is_just_starting_is_waited_for(files, capsys, monkeypatch):
+    run, looks = begun(files), []
+
+    def worked_on(_):
+        looks.append(None)
+        if len(looks) == 4:
+            run.writer().write(events.Finished(round=2, prior="prior.emprior"))
+        return len(looks) > 2
+
+    monkeypatch.setattr(watch.time, "sleep", lambda _: None)
+    monkeypatch.setattr(RunFolder, "is_worked_on", property(worked_on))
+    capsys.readouterr()
+    assert main(["watch", str(run.path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["outcome"] == "finished"
 
 
 def test_previews_named_outside_the_run_are_not_looked_at(files):

@@ -1,18 +1,23 @@
 """`emdiff restore`: many files, a summary, and an exit code that says what became of them."""
 
+import html
 import json
+import re
+import shlex
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from emdiff_app.baselines import method_names
 from emdiff_app.cli import main
 from emdiff_app.errors import StackError
 from emdiff_app.images import open_stack, save_stack
 from emdiff_app.physics import BlurSpec
 from emdiff_app.restoring import find_sources
 from emdiff_app.restoring.trust import Grade
+from emdiff_app.restoring.words import OTHER_METHODS
 
 sys.path.append(str(Path(__file__).parents[1] / "restoring"))
 from restoring_tools import BLURRED, squares, stack_of, write_small
@@ -208,6 +213,65 @@ def test_classical_methods_need_no_prior(folder, capsys):
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        ["--noise-per-image", "yes"],
+        ["--intensities", "image"],
+        ["--turns"],
+        ["--sampler", "mmps"],
+        ["--steps", "20"],
+        ["--tile", "64"],
+        ["--memory", "2"],
+        ["--device", "cpu"],
+        ["--seed", "3"],
+    ],
+)
+def test_methods_without_a_prior_refuse_options_that_they_do_not_use(folder, capsys, words):
+    BLURRED.write(folder / "blur.json")
+    known = ["--method", "tv", "--model", str(folder / "blur.json")]
+    assert run(folder, *known, *words) == 2
+    assert f"tv does not use {words[0]}" in capsys.readouterr().err
+    assert not list((folder / "out").glob("*"))
+
+
+def test_options_at_their_default_do_no_harm(folder):
+    BLURRED.write(folder / "blur.json")
+    words = ["--method", "tv", "--set", "iterations=3", "--model", str(folder / "blur.json")]
+    assert run(folder, *words, "--seed", "0", "--device", "auto", "--steps", "20") == 2
+    assert run(folder, *words, "--seed", "0", "--device", "auto", "--noise-per-image", "auto") == 0
+
+
+def test_the_command_in_a_report_repeats_the_restoration(folder, capsys):
+    """With every option that was given; run in another folder it makes the same pixels."""
+    options = [
+        *["--samples", "2", "--steps", "2", "--turns", "--noise-per-image", "no", "--dtype", "same"],
+        *[
+            "--format",
+            "zarr",
+            "--device",
+            "cpu",
+            "--tile",
+            "64",
+            "--memory",
+            "1.5",
+            "--seed",
+            "5",
+            "--report",
+        ],
+    ]
+    assert run(folder, *options, "--overwrite", "--json") == 0
+    (found,) = json.loads(capsys.readouterr().out)["restored"]
+    page = Path(found["report"]).read_text(encoding="utf-8")
+    said = shlex.split(html.unescape(re.search(r"<pre>(emdiff restore .*?)</pre>", page, re.DOTALL)[1]))
+    assert set(options) <= set(said)
+    assert not {"--overwrite", "--json", "--axes", "--intensities"} & set(said)
+    again = [str(folder / "again") if word == str(folder / "out") else word for word in said[1:]]
+    assert main(again) == 0
+    with open_stack(found["mean"]) as one, open_stack(folder / "again" / "cells-0-restored.zarr") as other:
+        np.testing.assert_array_equal(one.numpy(), other.numpy())
+
+
+@pytest.mark.parametrize(
     ("words", "said"),
     [
         (["--write", "everything"], "everything"),
@@ -256,6 +320,8 @@ def test_many_inputs_are_told_apart_without_comparing_all_with_all(tmp_path, mon
 
 def test_results_are_not_taken_for_inputs(folder):
     assert run(folder, "--out", str(folder / "in")) == 0
+    (folder / "in" / "cells-1-richardson-lucy-tv.ome.tif").touch()
+    assert set(OTHER_METHODS) == set(method_names())
     assert [s.path.name for s in find_sources([folder / "in"])] == [
         "broken.tif",
         "cells-0.ome.tif",

@@ -13,7 +13,9 @@ from emdiff_app.errors import EMDiffError
 from emdiff_app.gui.jobs import JobState
 from emdiff_app.gui.layers_host import LayersHost
 from emdiff_app.gui.model_form import ModelForm, Noise
+from emdiff_app.gui.panels.image_facts import ImageFacts
 from emdiff_app.gui.phrases import axes_offered, in_the_window
+from emdiff_app.gui.session import Session
 from emdiff_app.gui.start_from import StartFrom
 from emdiff_app.gui.thumbnails import thumbnail
 from emdiff_app.images import PixelSize, open_stack, stack_from_array
@@ -91,6 +93,22 @@ def test_a_missing_pixel_size_is_typed_once_for_all_images_without_one(dock, ses
     found = [session.images[i].stack.pixel_size["X"].value for i in range(3)]
     assert found == [0.108, 0.108, 0.1]
     assert "No pixel size" not in facts.doubt.text()
+
+
+def test_a_length_in_nanometres_is_shown_and_typed_in_micrometres(qtbot, tmp_path):
+    viewer = ViewerModel()
+    session = Session(LayersHost(viewer), runs_folder=tmp_path)
+    viewer.add_image(
+        np.zeros((6, 20, 30)), scale=(0.2, 4, 4), units=("um", "nm", "nm"), axis_labels=("Z", "Y", "X")
+    )
+    facts = ImageFacts(session)
+    qtbot.addWidget(facts)
+    facts.show_image(session.images[0])
+    assert (facts.pixel.text(), facts.step.text()) == ("0.0040 um", "0.2000 um")
+    facts.pixel.setValue(0.005)
+    sizes = session.images[0].stack.pixel_size
+    assert sizes["X"] == sizes["Y"] == PixelSize(0.005, "um")
+    session.close()
 
 
 def test_axes_that_were_assumed_are_confirmed_or_changed_with_a_button(dock, session, host, click, qtbot):

@@ -1,6 +1,7 @@
 """Restoring without a prior, to put beside the clean estimate."""
 
 import shlex
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,9 +15,10 @@ from emdiff_app.gui.jobs import LEARNING, JobState, RestoringStatus
 from emdiff_app.gui.model_form import Blur, Missing, ModelForm, Noise
 from emdiff_app.gui.other_methods import METHODS, settings_words
 from emdiff_app.gui.restoration import Wanted
+from emdiff_app.gui.without_prior import OtherBatchTask
 from emdiff_app.gui.words import restoring_line
 from emdiff_app.images import open_stack
-from emdiff_app.restoring import RestoreProgress
+from emdiff_app.restoring import Cancelled, RestoreProgress
 
 S = JobState
 BLURRED = ModelForm(Noise(0, 1, 1), Blur(width=0.3))
@@ -174,8 +176,26 @@ def test_a_folder_file_by_file(session, host, until, tmp_path):
     first = (tmp_path / "out" / "a-gaussian-blur.ome.tif").stat().st_mtime_ns
     session.restore_folder(tmp_path / "in", tmp_path / "out")
     until(lambda: session.message is not None and session.restoring.state is S.DONE)
+    assert "2 of 3 images" in session.message.text
+    assert "2 of them were there already." in session.message.text
+    session.wanted = Wanted("other", method="gaussian-blur", settings={"gaussian-blur": {"sigma": 3.0}})
+    session.restore_folder(tmp_path / "in", tmp_path / "out")
+    until(lambda: session.message is not None and session.restoring.state is S.DONE)
     assert "0 of 3 images" in session.message.text  # nothing is replaced without asking
     assert (tmp_path / "out" / "a-gaussian-blur.ome.tif").stat().st_mtime_ns == first
+
+
+def test_cancel_is_heard_between_the_planes_of_a_file(tmp_path):
+    (tmp_path / "in").mkdir()
+    planes = np.random.default_rng(0).poisson(100, (6, 40, 40)).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "in" / "a.tif", planes, imagej=True, metadata={"axes": "ZYX"})
+    told = []
+    talk = SimpleNamespace(should_stop=lambda: len(told) > 2, progress=lambda *said: told.append(said))
+    form = ModelForm(Noise(0, 1, 1))
+    with pytest.raises(Cancelled):
+        OtherBatchTask(tmp_path / "in", tmp_path / "out", form, "gaussian-blur", {})(talk)
+    assert len(told) == 3
+    assert not any((tmp_path / "out").iterdir())
 
 
 def test_the_copied_command_does_the_same(session, host, until, tmp_path, monkeypatch):

@@ -71,6 +71,25 @@ def test_name_and_licence_of_the_card_are_asked_for(dock, session, host, click, 
     assert (card.name, card.licence) == ("Actin", "CC-BY-4.0")
 
 
+def test_a_prior_is_not_replaced_by_a_name_without_its_ending(
+    dock, session, host, click, qtbot, prior, tmp_path
+):
+    """The dialog asked about `ours`, which is not there, and never about `ours.emprior`."""
+    session.prior = prior
+    there = tmp_path / "ours.emprior"
+    there.write_bytes(b"weeks of work")
+    host.answers = [there, tmp_path / "ours"]
+    click(dock.steps.share.give)
+    qtbot.waitUntil(lambda: bool(dock.findChildren(ExportDialog)), timeout=60000)
+    dock.findChildren(ExportDialog)[0].accept()
+    assert there.read_bytes() == b"weeks of work"
+    assert session.message.level == "warning"
+    assert "ours.emprior is there already and was left as it is" in session.message.text
+    dock.findChildren(ExportDialog)[0].accepted.emit()  # the name in full: the dialog has asked
+    qtbot.waitUntil(lambda: "Exported the prior" in session.message.text, timeout=60000)
+    assert read_card(there).name == "<b>Mitochondria</b>"
+
+
 def test_nothing_is_written_when_the_export_is_cancelled(dock, session, click, qtbot, prior):
     session.prior = prior
     before = set(prior.parent.iterdir())

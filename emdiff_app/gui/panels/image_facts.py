@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QVBoxLayout, 
 from emdiff_app.gui.host import ImageRef
 from emdiff_app.gui.session import Session
 from emdiff_app.gui.session.image_wishes import AXIS_NAMES
+from emdiff_app.images.units import to_um
 
 from .section import Buttons, button, named, text
 
@@ -84,8 +85,8 @@ class ImageFacts(QWidget):
         sizes = ref.stack.pixel_size
         for box, axis in ((self.pixel, "X"), (self.step, "Z")):
             step = sizes.get(axis)
-            box.setSuffix(f" {step.unit if step else 'um'}")
-            box.setValue(step.value if step else 0.0)
+            # What is typed is taken as um, so nothing else is shown, whatever the file or layer counts in.
+            box.setValue((to_um(step.value, step.unit) if step else None) or 0.0)
         self.form.setRowVisible(self.step, "Z" in ref.stack.axes)
 
     def _doubts(self, ref: ImageRef) -> list[str]:

@@ -39,9 +39,18 @@ class SharePanel(Section):
 
     def _save(self, words: dict[str, str]) -> None:
         path = self.session.host.ask_new_file("Export the prior", "prior.emprior", PRIORS)
-        if path is not None:
-            path = path if path.suffix == ".emprior" else path.with_name(f"{path.name}.emprior")
-            self.session.export_prior(path, **words)
+        if path is None:
+            return
+        if path.suffix != ".emprior":
+            path = path.with_name(f"{path.name}.emprior")
+            if path.exists():  # the dialog has asked about the name without the ending
+                self.session.tell(
+                    f"{path.name} is there already and was left as it is, so nothing was exported. Choose another "
+                    f"name, or choose {path.name} itself to replace it.",
+                    "warning",
+                )
+                return
+        self.session.export_prior(path, **words)
 
     def ask_prior(self) -> None:
         for path in self.session.host.ask_files("Import a prior", PRIORS)[:1]:
