@@ -239,8 +239,13 @@ def test_real_microscopy(small, data, capsys, monkeypatch):
     monkeypatch.setattr(_tables_microscopy, "CLASSICAL_FRAMES", few)
     few = {name: _tables_microscopy.CLASSICAL_BLUR[name] for name in ("Richardson-Lucy, best iteration",)}
     monkeypatch.setattr(_tables_microscopy, "CLASSICAL_BLUR", few)
-    page_of(capsys, "microscopy", data, "--out", out)
+    page, _ = page_of(capsys, "microscopy", data, "--out", out)
     rows = rows_of(out / "tables-microscopy.csv")
+    ours, others = (
+        [float(r["psnr"]) for r in rows if r["case"] == PHOTONS[0] and r["title"].startswith("EMDiff") == own]
+        for own in (True, False)
+    )
+    assert f"photons 10: {max(ours) - max(others):+.2f} dB to " in page
     assert {row["case"] for row in rows} == {"channel-1", *PHOTONS}
     dark, bright = (
         float(next(r for r in rows if r["case"] == case and r["title"] == "as recorded")["psnr"])
