@@ -17,6 +17,8 @@ PAPER, INK, PALE = (255, 255, 255), (34, 34, 34), (205, 205, 205)
 COLOURS = ((11, 92, 173), (160, 60, 0), (30, 120, 60), (120, 60, 150), (110, 110, 110))
 WIDE, HIGH, LEFT, RIGHT, TOP, BOTTOM = 640, 360, 60, 16, 34, 48
 ROW = 26
+KEY = 16
+"""The height of a row of names with their colours."""
 FALL = 20.0
 """Bars that end so far below the best show no more than that they are bad."""
 
@@ -44,7 +46,7 @@ def bars(
             end = left + (value - low) * scale
             pen.rectangle((left, upper, max(end, left + 1), upper + 9), fill=COLOURS[k])
             pen.text((end + 4, upper + 4), f"{value:.2f}", fill=INK, font=_font(11), anchor="lm")
-    _legend(pen, legend, (left, high - BOTTOM + 14))
+    _legend(pen, dict(zip(legend, COLOURS, strict=False)), (left, high - BOTTOM + 14))
     pen.text((WIDE + 104, high - BOTTOM + 20), f"{unit}, from {low}", fill=INK, font=_font(11), anchor="rm")
     _save(sheet, path)
 
@@ -58,7 +60,8 @@ def lines(
     logarithmic: bool = False,
 ) -> None:
     """Points joined by lines; `axes` are the words at the axes, and the first may be logarithmic."""
-    sheet, pen, font = _sheet(WIDE, HIGH, title)
+    keys = _wrapped(list(series), WIDE - LEFT - RIGHT)
+    sheet, pen, font = _sheet(WIDE, HIGH + KEY * (len(keys) - 1), title)
     points = [p for s in series.values() for p in s]
     xs, ys = ([p[k] for p in points] for k in (0, 1))
     along = math.log10 if logarithmic else float
@@ -80,9 +83,10 @@ def lines(
         pen.line(drawn, fill=colour, width=2)
         for x, y in drawn if len(drawn) < 20 else ():
             pen.ellipse((x - 3, y - 3, x + 3, y + 3), fill=colour)
-    pen.text((WIDE - RIGHT, HIGH - 22), axes[0], fill=INK, font=font, anchor="rt")
+    pen.text((WIDE - RIGHT, HIGH - 30), axes[0], fill=INK, font=font, anchor="rt")
     pen.text((6, TOP - 8), axes[1], fill=INK, font=font, anchor="lb")
-    _legend(pen, list(series), (LEFT, HIGH - 18))
+    for row, names in enumerate(keys):
+        _legend(pen, names, (LEFT, HIGH - 14 + KEY * row))
     _save(sheet, path)
 
 
@@ -114,14 +118,26 @@ def _room(low: float, high: float) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def _legend(pen: Any, names: Sequence[str], at: tuple[float, float]) -> None:
+def _wrapped(names: Sequence[str], wide: float) -> list[dict[str, tuple[int, int, int]]]:
+    """The names with their colours, in rows that are not wider; one name alone needs no key."""
+    rows: list[dict[str, tuple[int, int, int]]] = [{}]
+    for name, colour in zip(names, COLOURS, strict=False) if len(names) > 1 else ():
+        if rows[-1] and sum(map(_key_width, (*rows[-1], name))) > wide:
+            rows.append({})
+        rows[-1][name] = colour
+    return rows
+
+
+def _key_width(name: str) -> float:
+    return 30 + float(_font(11).getlength(name))
+
+
+def _legend(pen: Any, names: Mapping[str, tuple[int, int, int]], at: tuple[float, float]) -> None:
     x, y = at
-    if len(names) < 2:
-        return
-    for name, colour in zip(names, COLOURS, strict=False):
+    for name, colour in names.items():
         pen.rectangle((x, y, x + 10, y + 10), fill=colour)
         pen.text((x + 14, y + 5), name, fill=INK, font=_font(11), anchor="lm")
-        x += 30 + float(_font(11).getlength(name))
+        x += _key_width(name)
 
 
 def _sheet(wide: int, high: int, title: str) -> tuple[Image.Image, Any, Font]:
