@@ -15,8 +15,8 @@ from emdiff_app import posterior
 from emdiff_app.diffusion import Prior
 from emdiff_app.physics import Imaging, ImagingModel
 from emdiff_app.physics.random import generator_of
+from emdiff_app.posterior.look import look, one_look_is_enough
 from emdiff_app.posterior.pairs import in_pairs
-from emdiff_app.restoring.look import look, one_look_is_enough
 from emdiff_app.restoring.trust import coverage
 
 from . import _perceptual

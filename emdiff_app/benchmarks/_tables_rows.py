@@ -14,7 +14,7 @@ from emdiff_app import posterior
 from emdiff_app.baselines.learners import LEARNERS
 from emdiff_app.diffusion import Batch
 from emdiff_app.diffusion.device import device_for
-from emdiff_app.restoring.look import look
+from emdiff_app.posterior.look import look
 
 from ._kept import digest, kept_or_again, program
 from ._learning_runs import say

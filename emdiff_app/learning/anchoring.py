@@ -7,8 +7,6 @@ the samples supply only what the data cannot: noise levels below that of the rec
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import torch
-
 from emdiff_app.diffusion.anchors import (
     Denoising,
     FurtherMasking,
@@ -22,7 +20,7 @@ from emdiff_app.physics import Imaging
 from emdiff_app.physics.operators.base import Identity, LinearOperator
 from emdiff_app.physics.operators.mask import Mask
 
-__all__ = ["Anchor", "AnchorName", "anchor_for", "depends_on_light"]
+__all__ = ["Anchor", "AnchorName", "anchor_for"]
 
 AnchorName = Literal["auto", "none", "hidden-pixels", "noise-above", "sure", "further-masking"]
 
@@ -54,7 +52,7 @@ def anchor_for(name: AnchorName, imaging: Imaging) -> Anchor:
     """`auto`: hidden pixels for a camera's noise, noise above and Stein's for white noise, further masking for
     missing pixels, nothing where a pixel of the recorded image is not a pixel of the clean one."""
     sharp = _only(imaging.operator, Identity | Mask)
-    camera = depends_on_light(imaging) and sharp
+    camera = imaging.noise.depends_on_light and sharp
     plain = Denoising(camera=CAMERA) if camera else Denoising()
     if name == "none" or not sharp:
         return Anchor("none", None, plain, maps=camera)
@@ -73,11 +71,6 @@ def anchor_for(name: AnchorName, imaging: Imaging) -> Anchor:
                 return Anchor("noise-above", NoiseAbove(), plain, maps=True)
             both = Mixture([(ABOVE, NoiseAbove()), (1.0, Sure(WIDER))])
             return Anchor("noise-above", both, plain, start="one-look")
-
-
-def depends_on_light(imaging: Imaging) -> bool:
-    """Whether the noise is stronger where there is more light."""
-    return bool((torch.as_tensor(imaging.noise.gain) != 0).any())
 
 
 def _only(operator: LinearOperator, kinds: Any) -> bool:

@@ -9,6 +9,7 @@ from torch import Tensor
 from emdiff_app import posterior
 from emdiff_app.diffusion import LearnedPrior
 from emdiff_app.physics import Imaging
+from emdiff_app.posterior.look import look, one_look_is_enough
 from emdiff_app.posterior.steps import OwnNoise
 
 from .anchoring import Anchor
@@ -36,12 +37,12 @@ class Jury:
 
     def judge(self) -> Judgement:
         """On the same crops with the same random numbers in every round."""
-        work, one_pass = self.work, self._one_pass
+        work, imaging = self.work, self.work.imaging_of_judged(0, self.work.judged)
         random = seeded(work.recipe.seed, 99)
-        ways = self._in_parts(self._sample), None if one_pass is None else self._in_parts(one_pass)
-        found = judge(work.imaging_of_judged(0, work.judged), work.judged, random, *ways)
-        # One look is what a restoration takes anyway where it is possible.
-        return replace(found, estimate="samples") if self.anchor.start == "one-look" else found
+        one_pass, one_look = (
+            way and self._in_parts(way) for way in (self._one_pass, self._one_look(imaging))
+        )
+        return judge(imaging, work.judged, random, self._in_parts(self._sample), one_pass, one_look)
 
     def _in_parts(self, way: Sampling) -> Sampling:
         """The same on as many crops at once as memory allows."""
@@ -69,7 +70,7 @@ class Jury:
 
     def _sample(self, imaging: Imaging, y: Tensor, generator: torch.Generator) -> Tensor:
         """One sample of each crop."""
-        if self.state.round == 0 and self.begins_with in FROM_PIXELS:
+        if self._only_pixels:
             mean, variance = seen_at_once(self.prior, imaging, y, self.begins_with, generator, ways=1)
             return mean + variance.sqrt() * OwnNoise(generator, len(y)).white(mean)
         steps = max(min(self.work.recipe.sampler_steps, STEPS), 2)
@@ -84,8 +85,18 @@ class Jury:
 
     @property
     def _one_pass(self) -> Sampling | None:
-        """The estimate without samples, where the network has learned to give it."""
-        start = self.anchor.start
-        if start is None:
+        """From the neighbours, where the network has learned to predict pixels from them."""
+        if self.anchor.start != "hidden-pixels":
             return None
-        return lambda imaging, y, own: seen_at_once(self.prior, imaging, y, start, own, ways=2)[0]
+        return lambda imaging, y, own: seen_at_once(self.prior, imaging, y, "hidden-pixels", own, ways=2)[0]
+
+    def _one_look(self, imaging: Imaging) -> Sampling | None:
+        """What a restoration takes in the place of many samples, where it is possible."""
+        able = one_look_is_enough(imaging, self.prior) and bool(imaging.seen(self.work.judged).all())
+        knows_levels = not self._only_pixels or self.begins_with == "one-look"
+        return (lambda imaging, y, own: look(self.prior, imaging, y)[0]) if able and knows_levels else None
+
+    @property
+    def _only_pixels(self) -> bool:
+        """Whether it has learned from recorded pixels alone, and so nothing of other noise than theirs."""
+        return self.state.round == 0 and self.begins_with in FROM_PIXELS

@@ -19,7 +19,7 @@ from emdiff_app.physics.operators.fourier import convolve
 from .measured import Measured, measure
 from .steps import OwnNoise
 
-__all__ = ["Covariance", "Uncertainty", "uncertainty_of"]
+__all__ = ["Covariance", "Uncertainty", "pixel_variance", "uncertainty_of"]
 
 
 @dataclass(frozen=True)
@@ -127,3 +127,20 @@ class _Local:
             self.measured.strength(estimate, pixels),
             self.measured.colours_for(estimate),
         )
+
+
+def pixel_variance(covariance: Covariance, like: Tensor) -> Tensor:
+    """The diagonal of C, in the shape of `like`: the mean of its spectrum, mixed over colours, times a^2."""
+    spectrum = covariance.spectrum
+    width = covariance.size[-1]
+    twice = torch.full((spectrum.shape[-1],), 2.0, dtype=spectrum.dtype, device=spectrum.device)
+    twice[0] = 1
+    if width % 2 == 0:
+        twice[-1] = 1
+    axes = tuple(range(-len(covariance.size), 0))
+    rows = spectrum.shape[axes[0] : -1].numel()
+    each = (spectrum * twice).sum(axes, keepdim=True) / (rows * width)
+    if covariance.colours is not None:
+        each = torch.einsum("dc,bc...->bd...", covariance.colours.square(), each)
+    strength = 1.0 if covariance.strength is None else covariance.strength.square()
+    return (strength * each).expand(like.shape)

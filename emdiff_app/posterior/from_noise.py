@@ -33,7 +33,7 @@ def fits(imaging: Imaging, prior: Prior | None = None) -> bool:
     """Whether noise is all that happened, and of a kind that the prior (if given) can be told."""
     if not _nothing(imaging.operator):
         return False
-    return prior is None or prior.takes_maps or not _depends(imaging)
+    return prior is None or prior.takes_maps or not imaging.noise.depends_on_light
 
 
 @register(
@@ -80,7 +80,7 @@ def sample(
 
 def _deviation(prior: Prior, imaging: Imaging, y: Tensor) -> Tensor:
     """m: one number an image (B,), or a map, taken at what the denoiser makes of y."""
-    if not _depends(imaging):
+    if not imaging.noise.depends_on_light:
         return variance(imaging, y, y).flatten(1)[:, 0].sqrt()
     level = y.mean(tuple(range(2, y.ndim)), keepdim=True).expand_as(y)
     even = variance(imaging, level, y).sqrt()
@@ -96,12 +96,6 @@ def _shares(last: Tensor, steps: int) -> list[Tensor]:
 
 def _level(r: Tensor, m: Tensor) -> Tensor:
     return r.flatten() * m if m.ndim == 1 else r * m
-
-
-def _depends(imaging: Imaging) -> bool:
-    """Whether the noise is stronger where there is more light."""
-    gain = imaging.noise.gain
-    return bool((torch.as_tensor(gain) != 0).any())
 
 
 def _nothing(operator: LinearOperator) -> bool:

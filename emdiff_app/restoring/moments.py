@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from emdiff_app.posterior import Covariance
 from emdiff_app.posterior.pairs import degrees
 
-__all__ = ["Moments", "pixel_variance", "prior_alone"]
+__all__ = ["Moments", "prior_alone"]
 
 
 @dataclass
@@ -41,20 +40,3 @@ def prior_alone(variance: Tensor, sigma_data: float) -> Tensor:
     of clean images, `sigma_data^2`; for a stationary Gaussian prior the ratio is exact.
     """
     return (variance / sigma_data**2).clamp(0, 1)
-
-
-def pixel_variance(covariance: Covariance, like: Tensor) -> Tensor:
-    """The diagonal of C, in the shape of `like`: the mean of its spectrum, mixed over colours, times a^2."""
-    spectrum = covariance.spectrum
-    width = covariance.size[-1]
-    twice = torch.full((spectrum.shape[-1],), 2.0, dtype=spectrum.dtype, device=spectrum.device)
-    twice[0] = 1
-    if width % 2 == 0:
-        twice[-1] = 1
-    axes = tuple(range(-len(covariance.size), 0))
-    rows = spectrum.shape[axes[0] : -1].numel()
-    each = (spectrum * twice).sum(axes, keepdim=True) / (rows * width)
-    if covariance.colours is not None:
-        each = torch.einsum("dc,bc...->bd...", covariance.colours.square(), each)
-    strength = 1.0 if covariance.strength is None else covariance.strength.square()
-    return (strength * each).expand(like.shape)

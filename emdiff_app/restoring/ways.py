@@ -8,8 +8,8 @@ from emdiff_app.physics import Imaging
 from emdiff_app.physics.operators.base import Identity
 from emdiff_app.physics.operators.mask import Mask
 from emdiff_app.posterior import auto
+from emdiff_app.posterior.look import TURNS, one_look_is_enough
 
-from .look import TURNS, depends_on_light, one_look_is_enough
 from .words import drawn
 
 __all__ = ["ONE_PASS", "PASS_WAYS", "Settings", "Way", "way_for"]
@@ -73,7 +73,7 @@ def way_for(
             "one pass",
         )
     if not samples:
-        steps = 1 + depends_on_light(imaging) + (len(TURNS) - 1) * settings.turns
+        steps = 1 + imaging.noise.depends_on_light + (len(TURNS) - 1) * settings.turns
         reason = "only noise was added, so the denoiser's answer to the image is the clean estimate"
         return Way("one look", reason, 0, steps, False, "one look")
     if not automatic:

@@ -14,11 +14,11 @@ from emdiff_app.errors import PriorError
 from emdiff_app.physics import Imaging
 from emdiff_app.physics.checking import agreement
 from emdiff_app.posterior import Report
+from emdiff_app.posterior.look import TURNS, look
 
 from .blocks import Cut
 from .collecting import Collected, Place
 from .job import Watch
-from .look import TURNS, look
 from .moments import Moments
 from .placed import PlacedNoise
 from .ways import PASS_WAYS, Way

@@ -6,8 +6,8 @@ import torch
 from restoring_tools import BLURRED, SIZES, gaussian_prior, squares, stack_of, write_small
 
 from emdiff_app.physics import ImagingModel
+from emdiff_app.posterior.look import look
 from emdiff_app.restoring import known_prior, restore
-from emdiff_app.restoring.look import look
 from emdiff_app.restoring.trust import (
     NOMINAL,
     Calibration,

@@ -9,8 +9,8 @@ import emdiff_app
 from emdiff_app.errors import PhysicsError, PriorError
 from emdiff_app.images import PixelSize, stack_from_array
 from emdiff_app.physics import ImagingModel
+from emdiff_app.posterior.look import TURNS
 from emdiff_app.restoring import Cancelled, restore
-from emdiff_app.restoring.look import TURNS
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from emdiff_app.diffusion.one_pass import one_pass
 from emdiff_app.errors import EMDiffError
 from emdiff_app.images import stack_from_array
 from emdiff_app.physics import ImagingModel, estimate_noise
+from emdiff_app.posterior.look import look
 from emdiff_app.restoring import KnownPrior, restore
-from emdiff_app.restoring.look import look
 
 CAMERA = ImagingModel.model_validate(
     {"noise": {"kind": "poisson-gaussian", "offset": 100, "gain": 2, "read_noise": 3}}

@@ -26,6 +26,11 @@ class NoiseParameters:
     gain: Any = 0.0
     read_noise: Any = 0.0
 
+    @property
+    def depends_on_light(self) -> bool:
+        """Whether the noise is stronger where there is more light, in any of the images."""
+        return bool(self.gain.any()) if hasattr(self.gain, "any") else self.gain != 0
+
     def photons(self, level: Any) -> Any:
         """`max(level - offset, 0) / gain`: the mean number of photons behind a noise-free level."""
         return _at_least(level - self.offset, 0.0) / self.gain

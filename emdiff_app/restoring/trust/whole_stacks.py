@@ -14,8 +14,8 @@ from emdiff_app.errors import EMDiffError
 from emdiff_app.images import IntensityScale, PixelSize, Stack
 from emdiff_app.physics import Imaging, ImagingModel, NoiseSpec, bind_noise
 from emdiff_app.physics.simulating import acts_on_volumes
+from emdiff_app.posterior.look import look
 from emdiff_app.restoring.intensities import scales_for
-from emdiff_app.restoring.look import look
 from emdiff_app.restoring.task import KnownPrior
 from emdiff_app.restoring.ways import PASS_WAYS, Settings, Way, way_for
 

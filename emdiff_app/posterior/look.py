@@ -13,12 +13,12 @@ from torch import Tensor
 from emdiff_app.diffusion import GaussianPrior, Prior
 from emdiff_app.diffusion.batch import recorded_variance
 from emdiff_app.physics import Imaging
-from emdiff_app.posterior import from_noise, uncertainty_of
-from emdiff_app.posterior.condition import variance
 
-from .moments import pixel_variance
+from . import from_noise
+from .condition import variance
+from .covariance import pixel_variance, uncertainty_of
 
-__all__ = ["TURNS", "depends_on_light", "look", "one_look_is_enough"]
+__all__ = ["TURNS", "look", "one_look_is_enough"]
 
 TURNS = tuple((flip, quarters) for flip in (False, True) for quarters in range(4))
 """An isotropic prior sees an image in eight ways, none of them better than another."""
@@ -29,27 +29,27 @@ def one_look_is_enough(imaging: Imaging, prior: Prior) -> bool:
     return from_noise.fits(imaging, prior) and imaging.observed is None
 
 
-def depends_on_light(imaging: Imaging) -> bool:
-    return bool((torch.as_tensor(imaging.noise.gain) != 0).any())
-
-
 @torch.no_grad()
 def look(
-    prior: Prior, imaging: Imaging, y: Tensor, *, turns: bool = False, on_step: Callable[[], None]
+    prior: Prior,
+    imaging: Imaging,
+    y: Tensor,
+    *,
+    turns: bool = False,
+    on_step: Callable[[], None] = lambda: None,
 ) -> tuple[Tensor, Tensor]:
     """`E[x | y]` and `Var[x | y]`, pixel by pixel. With `turns`, the mean of all eight ways to look."""
-    m: Tensor | float
-    if depends_on_light(imaging):
+    if imaging.noise.depends_on_light:
         m = recorded_variance(imaging.noise, y, torch.isfinite(y)).sqrt()
         m = variance(imaging, prior.denoise(y, m), y).sqrt()
         on_step()
     else:
-        m = float(torch.as_tensor(imaging.noise.read_noise))
+        m = variance(imaging, y, y).flatten(1)[:, 0].sqrt()
     mean, spread = _answer(prior, y, m)
     on_step()
     if turns:
         for flip, quarters in TURNS[1:]:
-            level = _turned(m, flip, quarters) if isinstance(m, Tensor) else m
+            level = _turned(m, flip, quarters) if m.ndim > 1 else m
             turned = prior.denoise(_turned(y, flip, quarters), level)
             mean = mean + _back(turned, flip, quarters)
             on_step()
@@ -57,7 +57,7 @@ def look(
     return mean, spread
 
 
-def _answer(prior: Prior, y: Tensor, m: Tensor | float) -> tuple[Tensor, Tensor]:
+def _answer(prior: Prior, y: Tensor, m: Tensor) -> tuple[Tensor, Tensor]:
     """With the prior's own variance where it has one, else with that which was measured of it."""
     own = getattr(prior, "inner", prior)
     if isinstance(own, GaussianPrior) or getattr(own, "variance", False):
