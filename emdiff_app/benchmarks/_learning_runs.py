@@ -28,9 +28,10 @@ from emdiff_app.learning import Recipe, RunFolder, learn
 from emdiff_app.learning import events as e
 from emdiff_app.physics import Imaging, ImagingModel, NoiseSpec, bind_noise
 from emdiff_app.physics.random import generator_of
+from emdiff_app.posterior.look import look
 from emdiff_app.posterior.pairs import in_pairs
 from emdiff_app.priors import read_prior
-from emdiff_app.restoring.ways import PASS_WAYS
+from emdiff_app.restoring.ways import PASS_WAYS, Settings, way_for
 
 from ._kept import bench_folder, digest, program
 from ._network_meter import NetworkMeter
@@ -204,7 +205,7 @@ def estimates(
     samples: int | None = None,
     batch: int = BATCH,
 ) -> Estimates:
-    """Restore recorded images `(B, C, Y, X)`; the prior says whether the mean of samples is its best estimate."""
+    """Restore recorded images `(B, C, Y, X)`: samples, their means, and the estimate that a restoration would choose."""
     prior, card = read_prior(prior_file)
     samples = SAMPLES if samples is None else samples
     ones, pairs, averages, means, fits = [], [], [], [], []
@@ -220,15 +221,18 @@ def estimates(
         fits += [imaging.chi2(scaled, x) for x in draws]
         kept = torch.stack([imaging.crop(x) for x in draws])
         mean = kept.mean(0)
-        if card.estimate == "one-pass":
+        way = way_for(Settings(), imaging, prior, card.estimate, holes=not bool(imaging.seen(scaled).all()))
+        if way.one_pass:
             mean = one_pass(prior, Batch.of(imaging, scaled), ways=PASS_WAYS)[0]
+        elif not way.samples:
+            mean = look(prior, imaging, scaled)[0]
         ones.append(card.scale.inverse(kept[0]))
         pairs.append(card.scale.inverse(kept[:2].mean(0)))
         averages.append(card.scale.inverse(kept.mean(0)))
         means.append(card.scale.inverse(mean))
-    way = "one pass" if card.estimate == "one-pass" else f"mean of {samples} samples"
+    words = f"mean of {samples} samples" if way.samples else way.method
     one, pair, average, estimate = (torch.cat(images) for images in (ones, pairs, averages, means))
-    return Estimates(one, pair, average, estimate, way, float(torch.cat(fits).mean()))
+    return Estimates(one, pair, average, estimate, words, float(torch.cat(fits).mean()))
 
 
 def draw(prior: Any, imaging: Imaging, y: Tensor, generator: torch.Generator) -> Tensor:
