@@ -205,7 +205,7 @@ def estimates(
     samples: int | None = None,
     batch: int = BATCH,
 ) -> Estimates:
-    """Restore recorded images `(B, C, Y, X)`: samples, their means, and the estimate that a restoration would choose."""
+    """Restore recorded images `(B, C, Y, X)`: samples, means, and the estimate that a restoration would choose."""
     prior, card = read_prior(prior_file)
     samples = SAMPLES if samples is None else samples
     ones, pairs, averages, means, fits = [], [], [], [], []

@@ -61,8 +61,8 @@ def judge(
 ) -> Judgement:
     """Restore the held-out crops `y`, and once more from a part of their light.
 
-    One pass is for those crops only that it restores clearly better: it costs many looks, and where the noise is a
-    little stronger than its model says, it keeps some of that, which this score takes for detail.
+    One pass is recommended only where the samples of EM are clearly no better: it costs many looks, and where the
+    noise is a little stronger than its model says, it keeps some of that, which this score takes for detail.
     """
     seen = imaging.seen(y)
     filled = torch.where(seen, y, 0.0)
@@ -78,16 +78,16 @@ def judge(
     able = {name: way for name, way in ways.items() if way is not None}
     found = _predicted(imaging, torch.where(seen, y, torch.nan), generator, list(able.values()))
     scores = {name: score.tolist() for name, score in zip(able, found, strict=True)}
-    best = max(scores, key=lambda name: sum(scores[name]))
-    usual = scores.get("one-look", scores["samples"])
+    best = max(scores.values(), key=sum)
+    usual = max((score for name, score in scores.items() if name != "one-pass"), key=sum)
     estimate = "one-pass" if one_pass and not is_as_good(usual, scores["one-pass"]) else "samples"
     counts, _ = np.histogram(residual[:, seen].cpu().numpy(), BINS)
     density = counts / (max(counts.sum(), 1) * np.diff(BINS))  # 0 where all lie outside, as they may at first
     chosen = one_pass if estimate == "one-pass" else one_look
     restored = x.mean(0) if chosen is None else chosen(imaging, y, generator)
     return Judgement(
-        held_out=sum(scores[best]) / len(y),
-        each=tuple(scores[best]),
+        held_out=sum(best) / len(y),
+        each=tuple(best),
         estimate=estimate,
         chi2=float(residual[:, seen].square().mean()),
         residuals=tuple(float(c) for c in density),
