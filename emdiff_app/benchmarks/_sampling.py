@@ -15,7 +15,7 @@ from emdiff_app import posterior
 from emdiff_app.diffusion import Prior
 from emdiff_app.physics import Imaging, ImagingModel
 from emdiff_app.physics.random import generator_of
-from emdiff_app.posterior.look import look, one_look_is_enough
+from emdiff_app.posterior.look import look
 from emdiff_app.posterior.pairs import in_pairs
 from emdiff_app.restoring.trust import coverage
 
@@ -132,7 +132,7 @@ def measured(
 
 def looked(prior: Prior, problem: Problem, weights: Path | None = None) -> Outcome | None:
     """What a restoration does where only noise was added: the denoiser's answer to the recorded image."""
-    if not one_look_is_enough(problem.imaging, prior):
+    if not posterior.from_noise.fits(problem.imaging, prior):
         return None
 
     def answer(y: Tensor) -> Tensor:

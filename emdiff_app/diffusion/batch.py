@@ -9,8 +9,6 @@ from torch import Tensor
 
 from emdiff_app.errors import EMDiffError
 from emdiff_app.physics import Imaging, NoiseParameters
-from emdiff_app.physics.operators.base import Identity
-from emdiff_app.physics.operators.mask import Mask
 
 __all__ = ["Batch", "local_mean", "recorded_variance"]
 
@@ -32,8 +30,7 @@ class Batch:
     @classmethod
     def of(cls, imaging: Imaging, recorded: Tensor, clean: Tensor | None = None) -> "Batch":
         """The recorded images of an imaging model that neither blurs nor shrinks."""
-        parts = getattr(imaging.operator, "parts", (imaging.operator,))
-        if not all(isinstance(part, Identity | Mask) for part in parts):
+        if not imaging.operator.sharp:
             raise EMDiffError(
                 "Learning from the recorded pixels themselves works for noise and missing pixels, not for blur or "
                 "low resolution; leave these terms out."

@@ -5,7 +5,7 @@ the samples supply only what the data cannot: noise levels below that of the rec
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from emdiff_app.diffusion.anchors import (
     Denoising,
@@ -17,8 +17,6 @@ from emdiff_app.diffusion.anchors import (
     Term,
 )
 from emdiff_app.physics import Imaging
-from emdiff_app.physics.operators.base import Identity, LinearOperator
-from emdiff_app.physics.operators.mask import Mask
 
 __all__ = ["Anchor", "AnchorName", "anchor_for"]
 
@@ -51,12 +49,12 @@ class Anchor:
 def anchor_for(name: AnchorName, imaging: Imaging) -> Anchor:
     """`auto`: hidden pixels for a camera's noise, noise above and Stein's for white noise, further masking for
     missing pixels, nothing where a pixel of the recorded image is not a pixel of the clean one."""
-    sharp = _only(imaging.operator, Identity | Mask)
+    sharp = imaging.operator.sharp
     camera = imaging.noise.depends_on_light and sharp
     plain = Denoising(camera=CAMERA) if camera else Denoising()
     if name == "none" or not sharp:
         return Anchor("none", None, plain, maps=camera)
-    missing = not _only(imaging.operator, Identity)
+    missing = imaging.observed is not None
     if name == "auto":
         name = "further-masking" if missing else "hidden-pixels" if camera else "noise-above"
     match name:
@@ -71,8 +69,3 @@ def anchor_for(name: AnchorName, imaging: Imaging) -> Anchor:
                 return Anchor("noise-above", NoiseAbove(), plain, maps=True)
             both = Mixture([(ABOVE, NoiseAbove()), (1.0, Sure(WIDER))])
             return Anchor("noise-above", both, plain, start="one-look")
-
-
-def _only(operator: LinearOperator, kinds: Any) -> bool:
-    parts = getattr(operator, "parts", (operator,))
-    return all(isinstance(part, kinds) for part in parts)

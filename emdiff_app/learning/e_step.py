@@ -16,14 +16,12 @@ from emdiff_app.diffusion import LearnedPrior
 from emdiff_app.diffusion.memory import is_out_of_memory
 from emdiff_app.errors import RunError
 from emdiff_app.physics import Imaging
-from emdiff_app.physics.operators.base import Identity
-from emdiff_app.physics.operators.mask import Mask
 
 from .samples import Tensors
 from .tempering import weighted
 from .work import E_BATCH, State, Work, seeded
 
-__all__ = ["Data", "Draw", "Drawn", "batches", "blurs", "draw_all", "drawn", "in_parts", "restoring"]
+__all__ = ["Data", "Draw", "Drawn", "batches", "draw_all", "drawn", "in_parts", "restoring"]
 
 Draw = Callable[[Tensor, int, torch.Generator], Tensor]
 """From recorded crops, the number of the first of them, and random numbers to samples."""
@@ -73,12 +71,6 @@ def sampler_for(work: Work, weight: float, cautious: bool) -> tuple[str, dict[st
     if recipe.sampler == "auto" and cautious and recipe.caution < 1:
         return "diffpir", {"share": recipe.caution}
     return recipe.sampler, {}
-
-
-def blurs(imaging: Imaging) -> bool:
-    """Whether a recorded pixel is more than one pixel of the clean image."""
-    parts = getattr(imaging.operator, "parts", (imaging.operator,))
-    return not all(isinstance(part, Identity | Mask) for part in parts)
 
 
 def batches(work: Work, round: int) -> list[int]:

@@ -9,7 +9,7 @@ from torch import Tensor
 from emdiff_app import posterior
 from emdiff_app.diffusion import LearnedPrior
 from emdiff_app.physics import Imaging
-from emdiff_app.posterior.look import look, one_look_is_enough
+from emdiff_app.posterior.look import look
 from emdiff_app.posterior.steps import OwnNoise
 
 from .anchoring import Anchor
@@ -92,7 +92,7 @@ class Jury:
 
     def _one_look(self, imaging: Imaging) -> Sampling | None:
         """What a restoration takes in the place of many samples, where it is possible."""
-        able = one_look_is_enough(imaging, self.prior) and bool(imaging.seen(self.work.judged).all())
+        able = posterior.from_noise.fits(imaging, self.prior) and bool(imaging.seen(self.work.judged).all())
         knows_levels = not self._only_pixels or self.begins_with == "one-look"
         return (lambda imaging, y, own: look(self.prior, imaging, y)[0]) if able and knows_levels else None
 

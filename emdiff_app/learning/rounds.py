@@ -17,7 +17,7 @@ from emdiff_app.diffusion import LearnedPrior, Trainer
 from .anchoring import Anchor
 from .control import TimeIsUp
 from .denoised import Denoiser, RecordedCrops, keep_denoiser
-from .e_step import Data, Draw, Drawn, blurs, draw_all, drawn, restoring
+from .e_step import Data, Draw, Drawn, draw_all, drawn, restoring
 from .judging import Judgement, is_as_good
 from .jury import Jury
 from .lessons import Lessons
@@ -166,7 +166,7 @@ class Rounds:
     def _cautious(self) -> bool:
         """Under blur at first, unless what the samples are drawn from is nearly free of noise."""
         early = self.state.round <= self.work.recipe.cautious_rounds
-        return early and self.begins_with != "denoised" and blurs(self.work.imaging)
+        return early and self.begins_with != "denoised" and not self.work.imaging.operator.sharp
 
     @property
     def _data(self) -> Data:

@@ -23,7 +23,7 @@ from emdiff_app.priors import read_prior
 from .anchoring import Anchor, anchor_for
 from .crops import CropSet
 from .denoised import untrained
-from .e_step import Data, Draw, blurs
+from .e_step import Data, Draw
 from .extrapolating import extrapolated
 from .places import draw_places
 from .unlearnable import is_directional
@@ -63,7 +63,7 @@ def start_of(work: Work) -> str:
         return recipe.start
     if (start := anchor_of(work).start) is not None:
         return start
-    return "denoised" if blurs(work.imaging) else "gaussian"
+    return "gaussian" if work.imaging.operator.sharp else "denoised"
 
 
 def first_draw(work: Work, data: Data) -> Draw:

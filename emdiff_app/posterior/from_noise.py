@@ -14,7 +14,6 @@ from torch import Tensor
 from emdiff_app.diffusion import Prior
 from emdiff_app.errors import EMDiffError
 from emdiff_app.physics import Imaging
-from emdiff_app.physics.operators.base import Composition, Identity, LinearOperator
 
 from .condition import variance
 from .covariance import uncertainty_of
@@ -31,7 +30,7 @@ BEND = 3.0
 
 def fits(imaging: Imaging, prior: Prior | None = None) -> bool:
     """Whether noise is all that happened, and of a kind that the prior (if given) can be told."""
-    if not _nothing(imaging.operator):
+    if not imaging.operator.sharp or imaging.observed is not None:
         return False
     return prior is None or prior.takes_maps or not imaging.noise.depends_on_light
 
@@ -96,10 +95,3 @@ def _shares(last: Tensor, steps: int) -> list[Tensor]:
 
 def _level(r: Tensor, m: Tensor) -> Tensor:
     return r.flatten() * m if m.ndim == 1 else r * m
-
-
-def _nothing(operator: LinearOperator) -> bool:
-    """Whether `A x = x`."""
-    if isinstance(operator, Composition):
-        return all(_nothing(part) for part in operator.parts)
-    return isinstance(operator, Identity)

@@ -2,7 +2,7 @@
 
 `y = x + m n` is a state of the diffusion at the level m, so `E[x | y] = D(y, m)`: exact as far as the prior is, in
 one evaluation. Noise that depends on the light has a map, `m^2 = gain x + b`, taken first at the local mean of y and
-then at the estimate, for priors that were trained with such maps.
+then at the estimate, for priors that were trained with such maps. `from_noise.fits` says where it is so.
 """
 
 from collections.abc import Callable
@@ -14,19 +14,13 @@ from emdiff_app.diffusion import GaussianPrior, Prior
 from emdiff_app.diffusion.batch import recorded_variance
 from emdiff_app.physics import Imaging
 
-from . import from_noise
 from .condition import variance
 from .covariance import pixel_variance, uncertainty_of
 
-__all__ = ["TURNS", "look", "one_look_is_enough"]
+__all__ = ["TURNS", "look"]
 
 TURNS = tuple((flip, quarters) for flip in (False, True) for quarters in range(4))
 """An isotropic prior sees an image in eight ways, none of them better than another."""
-
-
-def one_look_is_enough(imaging: Imaging, prior: Prior) -> bool:
-    """Whether the posterior mean is what the denoiser says of the recorded image."""
-    return from_noise.fits(imaging, prior) and imaging.observed is None
 
 
 @torch.no_grad()

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from emdiff_app import posterior
 from emdiff_app.diffusion import Prior
 from emdiff_app.physics import Imaging
-from emdiff_app.physics.operators.base import Identity
-from emdiff_app.physics.operators.mask import Mask
-from emdiff_app.posterior import auto
-from emdiff_app.posterior.look import TURNS, one_look_is_enough
+from emdiff_app.posterior import auto, from_noise
+from emdiff_app.posterior.look import TURNS
 
 from .words import drawn
 
@@ -61,7 +59,7 @@ def way_for(
     """
     automatic = settings.sampler == "auto"
     passes = automatic and settings.samples is None and best == ONE_PASS and _one_pass_fits(imaging, prior)
-    looks = automatic and not passes and not holes and one_look_is_enough(imaging, prior)
+    looks = automatic and not passes and not holes and from_noise.fits(imaging, prior)
     samples = drawn(settings.samples, settings.words, passes or looks)
     if not samples and passes:
         return Way(
@@ -90,6 +88,5 @@ def way_for(
 
 def _one_pass_fits(imaging: Imaging, prior: Prior) -> bool:
     """One pass is for sharp images, by a network that says how sure it is of each pixel."""
-    parts = getattr(imaging.operator, "parts", (imaging.operator,))
     sure = bool(getattr(getattr(prior, "inner", prior), "variance", False))
-    return sure and all(isinstance(part, Identity | Mask) for part in parts)
+    return sure and imaging.operator.sharp

@@ -22,6 +22,7 @@ class LinearOperator(ABC):
 
     `adjoint` is exact: `<A x, y> = <x, A^T y>`. The rest is what solvers can make use of:
 
+    - `sharp`: a recorded pixel is that pixel of the image, or shows nothing.
     - `disjoint`: no pixel of the domain is seen by two recorded pixels, so `A diag(r) A^T` is diagonal;
       `squared(r)` is that diagonal.
     - `outer(y) = A A^T y`, where there is a shorter way than both in turn.
@@ -34,6 +35,7 @@ class LinearOperator(ABC):
 
     domain: Shape
     field: Shape
+    sharp: bool = False
     disjoint: bool = False
 
     @abstractmethod
@@ -81,7 +83,7 @@ class LinearOperator(ABC):
 class Identity(LinearOperator):
     """`y = x`."""
 
-    disjoint = True
+    sharp = disjoint = True
 
     def __init__(self, field: Shape) -> None:
         self.domain = self.field = field
@@ -113,6 +115,7 @@ class Composition(LinearOperator):
                 )
         self.parts = tuple(parts)
         self.domain, self.field = parts[0].domain, parts[-1].field
+        self.sharp = all(part.sharp for part in parts)
         self.disjoint = all(part.disjoint for part in parts)
 
     def apply(self, x: Tensor) -> Tensor:

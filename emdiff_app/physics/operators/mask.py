@@ -18,7 +18,7 @@ class Mask(LinearOperator):
     What stands in y at unrecorded pixels never matters, not even NaN.
     """
 
-    disjoint = True
+    sharp = disjoint = True
 
     def __init__(self, mask: Tensor) -> None:
         self.mask = mask.bool() if mask.ndim > 3 else mask.bool()[(None,) * 2]
