@@ -61,8 +61,9 @@ def judge(
 ) -> Judgement:
     """Restore the held-out crops `y`, and once more from a part of their light.
 
-    One pass is recommended only where the samples of EM are clearly no better: it costs many looks, and where the
-    noise is a little stronger than its model says, it keeps some of that, which this score takes for detail.
+    One pass costs many looks, and is recommended only where it is clearly better in likelihood and in distance.
+    Likelihood alone errs where the noise is stronger than its model says, mostly in the dark: one pass keeps some
+    of the surplus, which both parts share, so it seems detail. Distance alone looks at bright pixels alone.
     """
     seen = imaging.seen(y)
     filled = torch.where(seen, y, 0.0)
@@ -77,10 +78,11 @@ def judge(
     ways = {"samples": mean, "one-look": one_look, "one-pass": one_pass}
     able = {name: way for name, way in ways.items() if way is not None}
     found = _predicted(imaging, torch.where(seen, y, torch.nan), generator, list(able.values()))
-    scores = {name: score.tolist() for name, score in zip(able, found, strict=True)}
-    best = max(scores.values(), key=sum)
-    usual = max((score for name, score in scores.items() if name != "one-pass"), key=sum)
-    estimate = "one-pass" if one_pass and not is_as_good(usual, scores["one-pass"]) else "samples"
+    likely, near = ({name: s[k].tolist() for name, s in zip(able, found, strict=True)} for k in (0, 1))
+    best = max(likely.values(), key=sum)
+    estimate = (
+        "one-pass" if one_pass and all(_stands_out(s, "one-pass") for s in (likely, near)) else "samples"
+    )
     counts, _ = np.histogram(residual[:, seen].cpu().numpy(), BINS)
     density = counts / (max(counts.sum(), 1) * np.diff(BINS))  # 0 where all lie outside, as they may at first
     chosen = one_pass if estimate == "one-pass" else one_look
@@ -100,8 +102,11 @@ def judge(
 
 def _predicted(
     imaging: Imaging, y: Tensor, generator: torch.Generator, ways: Sequence[Sampling]
-) -> list[Tensor]:
-    """How likely the other part of the data is, given what each way makes of the first; per crop and pixel."""
+) -> list[tuple[Tensor, Tensor]]:
+    """How likely the other part of the data is, given what each way makes of the first; per crop and pixel.
+
+    And how near that is to it: the mean square of the difference, in units of the mean variance of the noise, negative.
+    """
     parts = thin(y, imaging.noise, generator, share=KEPT)
     first, other = (replace(imaging, noise=noise) for noise in (parts.first_noise, parts.second_noise))
     seen = imaging.seen(y)
@@ -110,19 +115,32 @@ def _predicted(
     scores = []
     for way in ways:
         generator.set_state(state)
-        scores.append(other.log_likelihood(parts.second, way(first, parts.first, generator)) / count)
+        x = way(first, parts.first, generator)
+        squares, noise = ((parts.second - imaging.apply(x)).square(), other.noise_variance(x))
+        far = _over(squares, seen) / _over(noise.expand(squares.shape), seen)
+        scores.append((other.log_likelihood(parts.second, x) / count, -far))
     return scores
 
 
-def is_as_good(each: Sequence[float], best: Sequence[float]) -> bool:
-    """Whether a round is not worse than the best so far by more than one standard error of their difference.
+def _stands_out(scores: dict[str, list[float]], name: str) -> bool:
+    """Whether it is better than all the others, by more than chance on these crops allows."""
+    return not any(is_as_good(s, scores[name], errors=2.0) for other, s in scores.items() if other != name)
+
+
+def _over(values: Tensor, seen: Tensor) -> Tensor:
+    """The sum of the seen pixels of each crop."""
+    return torch.where(seen, values, 0.0).flatten(1).sum(1)
+
+
+def is_as_good(each: Sequence[float], best: Sequence[float], errors: float = 1.0) -> bool:
+    """Whether a round is not worse than the best so far by more than so many standard errors of their difference.
 
     Every round is judged on the same crops with the same noise. Of two that these cannot tell apart the later one
     is taken: what the recorded pixels hardly show, such as fine detail under blur, is what rounds are for.
     """
     difference = np.subtract(each, best)
     error = difference.std(ddof=1) / len(difference) ** 0.5 if len(difference) > 1 else 0.0
-    return bool(difference.mean() >= -error)
+    return bool(difference.mean() >= -errors * error)
 
 
 def write_preview(path: Path, judgement: Judgement, count: int = 4) -> None:

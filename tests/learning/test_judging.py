@@ -47,6 +47,21 @@ def test_of_two_that_cannot_be_told_apart_the_cheaper_is_recommended_and_shown(r
         assert torch.equal(found.restored, looked)
 
 
+def test_noise_in_the_dark_that_the_model_does_not_know_of_is_not_taken_for_detail(recorded):
+    """One pass keeps half of it, and likelihood, which both parts share it with, would call that better."""
+    imaging, _, truth = recorded
+    truth = truth.clone()
+    truth[..., :12] = 0.01
+    dark = truth < 0.02
+    y = imaging.simulate(truth, generator_of(5))
+    y = y + torch.where(dark, 0.02, 0.0) * torch.randn(y.shape, generator=generator_of(6))
+    error = 0.04 * torch.randn(truth.shape, generator=generator_of(7))
+    looked, passed = truth + 0.5 * error * ~dark, torch.where(dark, (y + truth) / 2, truth + error)
+    found = judge(imaging, y, generator_of(2), scattered(looked, 0.05), giving(passed), giving(looked))
+    assert found.held_out > judge(imaging, y, generator_of(2), giving(looked)).held_out + 0.01
+    assert found.estimate == "samples"
+
+
 def test_where_one_look_is_impossible_one_pass_is_compared_with_as_many_samples_as_are_averaged(recorded):
     """The mean of two of these is worse than the pass, that of eight is not."""
     imaging, y, truth = recorded
