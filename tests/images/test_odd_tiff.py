@@ -130,12 +130,14 @@ def arrangements(theirs, ours):
 
 def outcomes(folder: Path) -> list[dict[str, str]]:
     """One row for each file, each from its own process."""
-    context = multiprocessing.get_context("forkserver" if sys.platform != "win32" else "spawn")
+    context = multiprocessing.get_context("spawn")
     if sys.platform != "win32":
+        from forked import forking
+
         # Imported once, then every file's process starts as a copy: a file costs milliseconds, not a second.
         commands = [f"emdiff_app.cli.{m.name}" for m in pkgutil.iter_modules(emdiff_app.cli.__path__)]
         readers = ["tifffile", "imagecodecs._imcd", "PIL.TiffImagePlugin", "emdiff_app.images.tiff"]
-        context.set_forkserver_preload(["pytest", *commands, *readers])
+        context = forking("pytest", *commands, *readers)
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != "SOURCE.txt")
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return list(pool.map(lambda path: one(context, path, folder), files))
@@ -219,6 +221,7 @@ def test_the_page_shows_the_table_on_record():
 
 
 if __name__ == "__main__":
+    sys.path.append(str(Path(__file__).parents[1]))  # for what the tests share
     rows = outcomes(Path(__file__).resolve().parents[3] / "shared" / "data" / "odd_tiff")
     GOLDEN.parent.mkdir(exist_ok=True)
     GOLDEN.write_text(as_csv(rows))

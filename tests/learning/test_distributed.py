@@ -1,6 +1,5 @@
 """Two processes on one run make the prior that one would make, and a process that dies is replaced."""
 
-import multiprocessing
 import os
 import signal
 import socket
@@ -11,6 +10,7 @@ import time
 import psutil
 import pytest
 import torch
+from forked import forking
 from tiny_runs import GAUSSIAN, make_run, told, write_spots
 
 from emdiff_app.learning import learn
@@ -45,8 +45,7 @@ def free_port():
 
 
 def start_team(run, size=2):
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["emdiff_app.learning.learner", "torch._dynamo", "test_kill"])
+    context = forking("emdiff_app.learning.learner", "torch._dynamo", "test_kill")
     port = free_port()
     team = [context.Process(target=member, args=(rank, size, port, run.path)) for rank in range(size)]
     for process in team:

@@ -1,12 +1,12 @@
 """A power cut at any moment: the run goes on, and ends as if nothing had happened."""
 
-import multiprocessing
 import random
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
+from forked import forking
 from tiny_runs import make_run, same_weights, told
 
 from emdiff_app.learning import RunFolder, learn
@@ -21,8 +21,7 @@ def work(path):
 @pytest.fixture
 def start():
     """Starts workers by forking a process that has imported everything and computed nothing."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["emdiff_app.learning.learner", "torch._dynamo", "test_kill"])
+    context = forking("emdiff_app.learning.learner", "torch._dynamo", "test_kill")
 
     def started(path):
         process = context.Process(target=work, args=(path,))
