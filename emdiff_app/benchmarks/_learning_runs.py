@@ -19,8 +19,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from emdiff_app import posterior
-from emdiff_app.diffusion import Batch
-from emdiff_app.diffusion.one_pass import one_pass
 from emdiff_app.errors import EMDiffError
 from emdiff_app.images import save_stack, stack_from_array
 from emdiff_app.images.atomic import write_bytes
@@ -28,10 +26,9 @@ from emdiff_app.learning import Recipe, RunFolder, learn
 from emdiff_app.learning import events as e
 from emdiff_app.physics import Imaging, ImagingModel, NoiseSpec, bind_noise
 from emdiff_app.physics.random import generator_of
-from emdiff_app.posterior.look import look
 from emdiff_app.posterior.pairs import in_pairs
 from emdiff_app.priors import read_prior
-from emdiff_app.restoring.ways import PASS_WAYS, Settings, way_for
+from emdiff_app.restoring.ways import Settings, at_once, way_for
 
 from ._kept import bench_folder, digest, program
 from ._network_meter import NetworkMeter
@@ -222,10 +219,8 @@ def estimates(
         kept = torch.stack([imaging.crop(x) for x in draws])
         mean = kept.mean(0)
         way = way_for(Settings(), imaging, prior, card.estimate, holes=not bool(imaging.seen(scaled).all()))
-        if way.one_pass:
-            mean = one_pass(prior, Batch.of(imaging, scaled), ways=PASS_WAYS)[0]
-        elif not way.samples:
-            mean = look(prior, imaging, scaled)[0]
+        if not way.samples:
+            mean = at_once(prior, way, imaging, scaled)[0]
         ones.append(card.scale.inverse(kept[0]))
         pairs.append(card.scale.inverse(kept[:2].mean(0)))
         averages.append(card.scale.inverse(kept.mean(0)))

@@ -136,7 +136,7 @@ def looked(prior: Prior, problem: Problem, weights: Path | None = None) -> Outco
         return None
 
     def answer(y: Tensor) -> Tensor:
-        return look(prior, problem.imaging, y, on_step=lambda: None)[0]
+        return look(prior, problem.imaging, y)[0]
 
     return _judged(prior, problem, "one look", answer, 1, weights)
 

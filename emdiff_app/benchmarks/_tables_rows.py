@@ -82,7 +82,7 @@ def _restored(task: Task, name: str, known: Known, count: int, options: dict[str
     if name == "ours-estimate":
         imaging = task.imaging(task.test, device, known.scale)
         y = known.scale.forward(task.test.recorded.to(device))
-        return known.scale.inverse(look(known.prior, imaging, y, on_step=lambda: None)[0]).cpu()[None]
+        return known.scale.inverse(look(known.prior, imaging, y)[0]).cpu()[None]
     if learner is not None and learner.as_taught is not None:
         level = float(torch.as_tensor(task.model.noise.parameters().read_noise))
         recorded = float(torch.isfinite(task.train.recorded).float().mean())

@@ -4,7 +4,7 @@ The recorded crop is split into two parts with independent noise; one is restore
 it was. No clean image is needed, and fitting the noise makes it worse.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -77,12 +77,13 @@ def judge(
 
     ways = {"samples": mean, "one-look": one_look, "one-pass": one_pass}
     able = {name: way for name, way in ways.items() if way is not None}
-    found = _predicted(imaging, torch.where(seen, y, torch.nan), generator, list(able.values()))
-    likely, near = ({name: s[k].tolist() for name, s in zip(able, found, strict=True)} for k in (0, 1))
+    other, unused, guesses = _from_a_part(imaging, torch.where(seen, y, torch.nan), generator, able)
+    likely = {name: _likelihood(other, unused, guess) for name, guess in guesses.items()}
     best = max(likely.values(), key=sum)
-    estimate = (
-        "one-pass" if one_pass and all(_stands_out(s, "one-pass") for s in (likely, near)) else "samples"
-    )
+    estimate = "samples"
+    if one_pass and _stands_out(likely, "one-pass"):
+        near = {name: _nearness(other, unused, guess) for name, guess in guesses.items()}
+        estimate = "one-pass" if _stands_out(near, "one-pass") else "samples"
     counts, _ = np.histogram(residual[:, seen].cpu().numpy(), BINS)
     density = counts / (max(counts.sum(), 1) * np.diff(BINS))  # 0 where all lie outside, as they may at first
     chosen = one_pass if estimate == "one-pass" else one_look
@@ -100,36 +101,36 @@ def judge(
     )
 
 
-def _predicted(
-    imaging: Imaging, y: Tensor, generator: torch.Generator, ways: Sequence[Sampling]
-) -> list[tuple[Tensor, Tensor]]:
-    """How likely the other part of the data is, given what each way makes of the first; per crop and pixel.
-
-    And how near that is to it: the mean square of the difference, in units of the mean variance of the noise, negative.
-    """
+def _from_a_part(
+    imaging: Imaging, y: Tensor, generator: torch.Generator, ways: Mapping[str, Sampling]
+) -> tuple[Imaging, Tensor, dict[str, Tensor]]:
+    """The other part of the data with its imaging model, and what each way makes of the first."""
     parts = thin(y, imaging.noise, generator, share=KEPT)
     first, other = (replace(imaging, noise=noise) for noise in (parts.first_noise, parts.second_noise))
-    seen = imaging.seen(y)
-    count = seen.flatten(1).sum(1).clamp_min(1)
     state = generator.get_state()
-    scores = []
-    for way in ways:
+    guesses = {}
+    for name, way in ways.items():
         generator.set_state(state)
-        x = way(first, parts.first, generator)
-        squares, noise = ((parts.second - imaging.apply(x)).square(), other.noise_variance(x))
-        far = _over(squares, seen) / _over(noise.expand(squares.shape), seen)
-        scores.append((other.log_likelihood(parts.second, x) / count, -far))
-    return scores
+        guesses[name] = way(first, parts.first, generator)
+    return other, parts.second, guesses
 
 
-def _stands_out(scores: dict[str, list[float]], name: str) -> bool:
+def _likelihood(imaging: Imaging, y: Tensor, x: Tensor) -> list[float]:
+    """How likely y is where x is true; per crop and pixel."""
+    scores: Tensor = imaging.log_likelihood(y, x) / imaging.seen(y).flatten(1).sum(1).clamp_min(1)
+    return scores.tolist()
+
+
+def _nearness(imaging: Imaging, y: Tensor, x: Tensor) -> list[float]:
+    """How near x comes to y: the mean square of the difference over the mean variance of the noise, negative."""
+    squares, noise = (y - imaging.apply(x)).square(), imaging.noise_variance(x).expand(y.shape)
+    far, usual = (torch.where(imaging.seen(y), v, 0.0).flatten(1).sum(1) for v in (squares, noise))
+    return (-far / usual).tolist()
+
+
+def _stands_out(scores: Mapping[str, list[float]], name: str) -> bool:
     """Whether it is better than all the others, by more than chance on these crops allows."""
     return not any(is_as_good(s, scores[name], errors=2.0) for other, s in scores.items() if other != name)
-
-
-def _over(values: Tensor, seen: Tensor) -> Tensor:
-    """The sum of the seen pixels of each crop."""
-    return torch.where(seen, values, 0.0).flatten(1).sum(1)
 
 
 def is_as_good(each: Sequence[float], best: Sequence[float], errors: float = 1.0) -> bool:

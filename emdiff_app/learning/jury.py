@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from emdiff_app import posterior
-from emdiff_app.diffusion import LearnedPrior
+from emdiff_app.diffusion import Batch, LearnedPrior
+from emdiff_app.diffusion.one_pass import one_pass
 from emdiff_app.physics import Imaging
 from emdiff_app.posterior.look import look
 from emdiff_app.posterior.steps import OwnNoise
@@ -39,10 +40,8 @@ class Jury:
         """On the same crops with the same random numbers in every round."""
         work, imaging = self.work, self.work.imaging_of_judged(0, self.work.judged)
         random = seeded(work.recipe.seed, 99)
-        one_pass, one_look = (
-            way and self._in_parts(way) for way in (self._one_pass, self._one_look(imaging))
-        )
-        return judge(imaging, work.judged, random, self._in_parts(self._sample), one_pass, one_look)
+        ways = (way and self._in_parts(way) for way in (self._one_pass, self._one_look(imaging)))
+        return judge(imaging, work.judged, random, self._in_parts(self._sample), *ways)
 
     def _in_parts(self, way: Sampling) -> Sampling:
         """The same on as many crops at once as memory allows."""
@@ -88,7 +87,7 @@ class Jury:
         """From the neighbours, where the network has learned to predict pixels from them."""
         if self.anchor.start != "hidden-pixels":
             return None
-        return lambda imaging, y, own: seen_at_once(self.prior, imaging, y, "hidden-pixels", own, ways=2)[0]
+        return lambda imaging, y, own: one_pass(self.prior, Batch.of(imaging, y), ways=2)[0]
 
     def _one_look(self, imaging: Imaging) -> Sampling | None:
         """What a restoration takes in the place of many samples, where it is possible."""

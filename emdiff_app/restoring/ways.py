@@ -2,15 +2,18 @@
 
 from dataclasses import dataclass
 
+from torch import Tensor
+
 from emdiff_app import posterior
-from emdiff_app.diffusion import Prior
+from emdiff_app.diffusion import Batch, Prior
+from emdiff_app.diffusion.one_pass import one_pass
 from emdiff_app.physics import Imaging
 from emdiff_app.posterior import auto, from_noise
-from emdiff_app.posterior.look import TURNS
+from emdiff_app.posterior.look import TURNS, look
 
 from .words import drawn
 
-__all__ = ["ONE_PASS", "PASS_WAYS", "Settings", "Way", "way_for"]
+__all__ = ["ONE_PASS", "PASS_WAYS", "Settings", "Way", "at_once", "way_for"]
 
 ONE_PASS = "one-pass"
 """What the card of a prior says whose learner found the one-pass estimate the better one."""
@@ -84,6 +87,13 @@ def way_for(
         enough = auto.steps_for(imaging, prior)
     kept_as = "one pass and samples" if passes else settings.sampler
     return Way(method, reason, samples, settings.steps or enough, passes, kept_as)
+
+
+def at_once(prior: Prior, way: Way, imaging: Imaging, y: Tensor) -> tuple[Tensor, Tensor]:
+    """The mean and the variance by a way that needs no samples."""
+    if way.one_pass:
+        return one_pass(prior, Batch.of(imaging, y), ways=PASS_WAYS)
+    return look(prior, imaging, y)
 
 
 def _one_pass_fits(imaging: Imaging, prior: Prior) -> bool:

@@ -130,8 +130,9 @@ def arrangements(theirs, ours):
 
 def outcomes(folder: Path) -> list[dict[str, str]]:
     """One row for each file, each from its own process."""
-    context = multiprocessing.get_context("spawn")
-    if sys.platform != "win32":
+    if sys.platform == "win32":
+        context = multiprocessing.get_context("spawn")
+    else:
         from forked import forking
 
         # Imported once, then every file's process starts as a copy: a file costs milliseconds, not a second.

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from emdiff_app.diffusion import Batch, Prior
-from emdiff_app.diffusion.one_pass import one_pass
 from emdiff_app.errors import EMDiffError
 from emdiff_app.images import IntensityScale, PixelSize, Stack
 from emdiff_app.physics import Imaging, ImagingModel, NoiseSpec, bind_noise
 from emdiff_app.physics.simulating import acts_on_volumes
-from emdiff_app.posterior.look import look
 from emdiff_app.restoring.intensities import scales_for
 from emdiff_app.restoring.task import KnownPrior
-from emdiff_app.restoring.ways import PASS_WAYS, Settings, Way, way_for
+from emdiff_app.restoring.ways import Settings, Way, at_once, way_for
 
 from .assessing import Assessment, OnStep, assess, draw
-from .calibrating import Estimate, calibrate, calibrate_estimate
+from .calibrating import calibrate, calibrate_estimate
 from .calibration import Calibration, calibration_key, keep_calibration, kept_calibration
 from .crops import Crop, choose, masks_of, read_crop, without_masks
 
@@ -138,7 +136,7 @@ def calibrate_stack(
     found = calibrate_estimate(
         prior.prior,
         bound.imaging,
-        _estimate(prior.prior, bound.usual),
+        partial(at_once, prior.prior, bound.usual),
         images=images,
         sampler=bound.usual.calibrated_as,
         steps=bound.usual.steps,
@@ -150,13 +148,6 @@ def calibrate_stack(
 
 def _by_samples(bound: _Bound, sampler: str) -> Way:
     return replace(bound.usual, calibrated_as=sampler, steps=bound.steps)
-
-
-def _estimate(prior: Prior, way: Way) -> Estimate:
-    """What `way` makes of recorded images without samples."""
-    if way.one_pass:
-        return lambda imaging, y: one_pass(prior, Batch.of(imaging, y), ways=PASS_WAYS)
-    return lambda imaging, y: look(prior, imaging, y, on_step=lambda: None)
 
 
 def _key(prior: KnownPrior, bound: _Bound, way: Way) -> str:
