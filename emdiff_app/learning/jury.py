@@ -22,8 +22,8 @@ from .work import State, Work, seeded
 
 __all__ = ["Jury"]
 
-STEPS = 24
-"""Of the sampler, at most: slower ones are for the E-step."""
+STEPS = 16
+"""Of the sampler, at most, whatever the E-step takes: scores of runs with different recipes can be compared."""
 
 
 @dataclass(frozen=True, eq=False)
