@@ -144,7 +144,7 @@ class PreviewWriter:
 
     def write(self, previews: dict[int, str]) -> None:
         """Those that are new or were made again."""
-        from emdiff_app.learning.pictures import preview_picture, read_preview
+        from emdiff_app.learning.judging.pictures import preview_picture, read_preview
         from emdiff_app.priors.file import png
 
         for number, name in previews.items():

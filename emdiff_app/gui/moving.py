@@ -13,7 +13,7 @@ from typing import Any
 from emdiff_app.errors import RunError
 from emdiff_app.images.atomic import replacing, write_bytes
 from emdiff_app.learning import RunFolder
-from emdiff_app.learning.lock import Lock
+from emdiff_app.learning.runs.lock import Lock
 
 __all__ = ["move_run", "new_place"]
 

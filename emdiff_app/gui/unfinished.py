@@ -6,7 +6,7 @@ from typing import Any
 
 from emdiff_app.errors import EMDiffError, RunError
 from emdiff_app.learning import RunFolder, events
-from emdiff_app.learning.lock import Lock
+from emdiff_app.learning.runs.lock import Lock
 
 __all__ = ["LATER", "Unfinished", "find_unfinished", "is_free", "mark_later", "unmark"]
 

@@ -2,7 +2,7 @@
 
 import time
 
-from emdiff_app.learning.story import PHASES, duration
+from emdiff_app.learning.runs.story import PHASES, duration
 
 from .jobs import CHECKING, LEARNING, JobState, LearningStatus, RestoringStatus
 

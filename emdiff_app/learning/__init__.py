@@ -5,11 +5,12 @@ The description of a run (recipe, events, folder) needs no torch; `learn` itself
 
 from typing import TYPE_CHECKING, Any
 
-from .events import EventFollower, EventWriter
-from .opening import one_channel, open_recorded
+from .crops.opening import one_channel, open_recorded
 from .recipe import PRESETS, Preset, Recipe
-from .run_folder import Request, RunFolder
-from .story import Story
+from .runs import events
+from .runs.events import EventFollower, EventWriter
+from .runs.run_folder import Request, RunFolder
+from .runs.story import Story
 
 if TYPE_CHECKING:
     from .learner import learn
@@ -23,6 +24,7 @@ __all__ = [
     "Request",
     "RunFolder",
     "Story",
+    "events",
     "learn",
     "one_channel",
     "open_recorded",

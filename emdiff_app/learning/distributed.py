@@ -15,10 +15,10 @@ import torch
 
 from emdiff_app.errors import EMDiffError
 
-from .events import Failed, Finished, Notice, Scored, Started, Stopped
 from .learner import learn
 from .members import Members
-from .run_folder import RunFolder
+from .runs.events import Failed, Finished, Notice, Scored, Started, Stopped
+from .runs.run_folder import RunFolder
 
 __all__ = ["main"]
 

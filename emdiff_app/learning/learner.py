@@ -9,9 +9,9 @@ from typing import Any
 from emdiff_app.diffusion.memory import is_out_of_memory
 from emdiff_app.errors import EMDiffError
 
-from . import events
-from .lock import Lock
-from .run_folder import RunFolder
+from .runs import events
+from .runs.lock import Lock
+from .runs.run_folder import RunFolder
 from .team import Alone, Team, TeamBroken
 from .worker import Worker
 

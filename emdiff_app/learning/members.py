@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
-from .control import StopRequested
+from .runs.control import StopRequested
 from .team import TeamBroken
 
 __all__ = ["Members"]

@@ -11,10 +11,10 @@ from emdiff_app.images import open_stack
 from emdiff_app.physics import ImagingModel, estimate_noise
 from emdiff_app.physics.model import wrong_fields
 
-from . import events
 from .learner import learn as learn_run
 from .recipe import PRESETS, Preset, Recipe
-from .run_folder import RunFolder
+from .runs import events
+from .runs.run_folder import RunFolder
 
 __all__ = ["learn"]
 

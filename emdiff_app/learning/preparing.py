@@ -10,13 +10,13 @@ from emdiff_app.errors import RunError
 from emdiff_app.images import IntensityScale, Stack
 from emdiff_app.priors import Card, Training
 
-from .binding import Binding, noises_of
-from .control import Control
-from .crops import CropSet
-from .opening import open_recorded
-from .places import draw_places
+from .crops.binding import Binding, noises_of
+from .crops.crop_set import CropSet
+from .crops.opening import open_recorded
+from .crops.places import draw_places
 from .recipe import Recipe
-from .samples import Samples
+from .runs.control import Control
+from .runs.samples import Samples
 from .team import Team
 from .together import check_choices, check_colours, check_pixel_sizes
 from .work import State, Work

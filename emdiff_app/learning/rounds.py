@@ -14,17 +14,17 @@ import torch
 
 from emdiff_app.diffusion import LearnedPrior, Trainer
 
-from .anchoring import Anchor
-from .control import TimeIsUp
-from .denoised import Denoiser, RecordedCrops, keep_denoiser
-from .e_step import Data, Draw, Drawn, draw_all, drawn, restoring
-from .judging import Judgement, is_as_good
-from .jury import Jury
-from .lessons import Lessons
-from .m_step import train
-from .pacing import time_for_another
+from .judging.judgement import Judgement, is_as_good
+from .judging.jury import Jury
+from .pace.pacing import time_for_another
 from .recipe import FROM_PIXELS
-from .start import (
+from .runs.control import TimeIsUp
+from .steps.anchoring import Anchor
+from .steps.denoised import Denoiser, RecordedCrops, keep_denoiser
+from .steps.e_step import Data, Draw, Drawn, draw_all, drawn, restoring
+from .steps.lessons import Lessons
+from .steps.m_step import train
+from .steps.start import (
     anchor_of,
     as_recorded,
     clean_images,
@@ -35,8 +35,8 @@ from .start import (
     start_of,
     trainer_for,
 )
-from .tempering import next_weight
-from .unlearnable import lost_bands, pixels_under_one, sentence
+from .steps.tempering import next_weight
+from .steps.unlearnable import lost_bands, pixels_under_one, sentence
 from .work import State, Work, fingerprint
 
 __all__ = ["Rounds"]

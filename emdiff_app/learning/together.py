@@ -9,9 +9,9 @@ from emdiff_app.errors import PhysicsError, RunError
 from emdiff_app.images import Stack, open_stack
 from emdiff_app.images.units import to_um
 
-from .binding import Binding
+from .crops.binding import Binding
 from .recipe import FROM_PIXELS, Recipe
-from .start import anchor_of, start_of
+from .steps.start import anchor_of, start_of
 from .work import Work
 
 __all__ = ["check_choices", "check_colours", "check_pixel_sizes"]

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 
 from emdiff_app.physics import Imaging, NoiseParameters
 
-from .binding import Binding
-from .control import Control
-from .crops import CropSet
-from .places import Place
+from .crops.binding import Binding
+from .crops.crop_set import CropSet
+from .crops.places import Place
 from .recipe import Recipe
-from .samples import Samples
+from .runs.control import Control
+from .runs.samples import Samples
 from .team import Team
 
 __all__ = ["E_BATCH", "State", "Unstable", "Work", "fingerprint", "seeded"]

@@ -16,20 +16,20 @@ from emdiff_app.diffusion.memory import is_out_of_memory
 from emdiff_app.errors import RunError
 from emdiff_app.priors import write_prior
 
-from . import events
-from .checkpoint import latest, read_checkpoint
-from .control import FolderControl, StopRequested
-from .inputs import Inputs
-from .judging import Judgement, write_preview
+from .judging.judgement import Judgement, write_preview
+from .judging.pictures import preview_picture, read_preview
 from .machine import device_name, memory_used
-from .pictures import preview_picture, read_preview
-from .planning import clock_for, steps_done
+from .pace.planning import clock_for, steps_done
 from .preparing import prepare
 from .recipe import Recipe
 from .rounds import Rounds
-from .run_folder import RunFolder
-from .saving import Keeper
-from .space import check_space, space_needed
+from .runs import events
+from .runs.checkpoint import latest, read_checkpoint
+from .runs.control import FolderControl, StopRequested
+from .runs.inputs import Inputs
+from .runs.run_folder import RunFolder
+from .runs.saving import Keeper
+from .runs.space import check_space, space_needed
 from .team import Team
 from .work import Unstable
 

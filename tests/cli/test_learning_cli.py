@@ -20,7 +20,7 @@ from emdiff_app import learning
 from emdiff_app.cli import _watching, main, watch
 from emdiff_app.images import save_stack, stack_from_array
 from emdiff_app.learning import RunFolder, Story, events
-from emdiff_app.learning.lock import Lock
+from emdiff_app.learning.runs.lock import Lock
 from emdiff_app.priors import read_card
 
 SHORT = {"size": "tiny", "rounds": 1, "crops": 8, "crop": 16, "held_out": 2, "batch": 2}

@@ -21,7 +21,7 @@ from emdiff_app.gui.model_form import ModelForm, Noise
 from emdiff_app.gui.offers import ELSEWHERE, about_failure
 from emdiff_app.gui.unfinished import find_unfinished
 from emdiff_app.learning import RunFolder
-from emdiff_app.learning.lock import Lock
+from emdiff_app.learning.runs.lock import Lock
 
 S = JobState
 FULL = (

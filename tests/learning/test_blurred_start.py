@@ -8,8 +8,8 @@ from tiny_runs import make_run, same_weights, told
 
 from emdiff_app.images import PixelSize, open_stack, save_stack, stack_from_array
 from emdiff_app.learning import learn
-from emdiff_app.learning.places import draw_places
-from emdiff_app.learning.samples import Samples
+from emdiff_app.learning.crops.places import draw_places
+from emdiff_app.learning.runs.samples import Samples
 from emdiff_app.physics.example import draw_cells, example_model
 from emdiff_app.priors import read_prior
 

@@ -10,9 +10,9 @@ from emdiff_app.diffusion.device import device_for
 from emdiff_app.errors import EMDiffError, RunError
 from emdiff_app.images import PixelSize, save_stack, stack_from_array
 from emdiff_app.learning import Recipe, learn
-from emdiff_app.learning.control import NoControl
 from emdiff_app.learning.preparing import prepare
-from emdiff_app.learning.samples import Samples
+from emdiff_app.learning.runs.control import NoControl
+from emdiff_app.learning.runs.samples import Samples
 from emdiff_app.learning.team import Alone
 from emdiff_app.physics import ImagingModel
 

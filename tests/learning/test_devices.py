@@ -9,13 +9,13 @@ from torch.utils import _pytree as pytree
 from emdiff_app.diffusion import GaussianPrior, LearnedPrior
 from emdiff_app.images import IntensityScale, save_stack, stack_from_array
 from emdiff_app.learning import Recipe, RunFolder, learn
-from emdiff_app.learning.binding import Binding
-from emdiff_app.learning.control import NoControl
-from emdiff_app.learning.extrapolating import extrapolated
-from emdiff_app.learning.samples import Samples
-from emdiff_app.learning.start import trainer_for
+from emdiff_app.learning.crops.binding import Binding
+from emdiff_app.learning.runs.control import NoControl
+from emdiff_app.learning.runs.samples import Samples
+from emdiff_app.learning.steps.extrapolating import extrapolated
+from emdiff_app.learning.steps.start import trainer_for
+from emdiff_app.learning.steps.unlearnable import lost_bands
 from emdiff_app.learning.team import Alone
-from emdiff_app.learning.unlearnable import lost_bands
 from emdiff_app.learning.work import Work
 from emdiff_app.physics import ImagingModel
 

@@ -16,10 +16,11 @@ from tiny_runs import make_run, same_weights, told, write_spots
 from emdiff_app.diffusion import Trainer
 from emdiff_app.diffusion.anchors import Denoising
 from emdiff_app.errors import RunError
-from emdiff_app.learning import learn, saving, space, worker
-from emdiff_app.learning.checkpoint import save_checkpoint
-from emdiff_app.learning.control import FolderControl
-from emdiff_app.learning.lock import Lock
+from emdiff_app.learning import learn, worker
+from emdiff_app.learning.runs import saving, space
+from emdiff_app.learning.runs.checkpoint import save_checkpoint
+from emdiff_app.learning.runs.control import FolderControl
+from emdiff_app.learning.runs.lock import Lock
 from emdiff_app.physics import ImagingModel
 
 
@@ -401,7 +402,7 @@ def test_a_second_worker_refuses_and_disturbs_nothing(tmp_path):
 
 def test_a_lock_dies_with_its_holder(tmp_path):
     code = (
-        "import sys, time, pathlib; from emdiff_app.learning.lock import Lock\n"
+        "import sys, time, pathlib; from emdiff_app.learning.runs.lock import Lock\n"
         "with Lock(pathlib.Path(sys.argv[1])): print('mine', flush=True); time.sleep(60)"
     )
     path = tmp_path / "lock"

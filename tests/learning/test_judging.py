@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from emdiff_app.diffusion import GaussianPrior
-from emdiff_app.learning.judging import judge
+from emdiff_app.learning.judging.judgement import judge
 from emdiff_app.physics import Imaging, ImagingModel, NoiseParameters
 from emdiff_app.physics.random import generator_of
 from emdiff_app.posterior.look import look

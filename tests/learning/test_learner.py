@@ -137,7 +137,7 @@ def test_a_constant_stack_is_refused(make_run, tmp_path):
 
 
 def test_held_out_crops_are_not_learned_from(make_run):
-    from emdiff_app.learning.places import draw_places
+    from emdiff_app.learning.crops.places import draw_places
 
     with open_stack(make_run().recipe.stacks[0]) as stack:
         judges, places = draw_places([stack], 24, 4, 200, 1)

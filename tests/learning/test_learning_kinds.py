@@ -8,7 +8,7 @@ from tiny_runs import TINY, told
 from emdiff_app.errors import RunError
 from emdiff_app.images import save_stack, stack_from_array
 from emdiff_app.learning import Recipe, RunFolder, learn
-from emdiff_app.learning.places import draw_places
+from emdiff_app.learning.crops.places import draw_places
 from emdiff_app.physics import ImagingModel
 from emdiff_app.priors import read_prior
 

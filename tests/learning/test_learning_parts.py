@@ -13,15 +13,15 @@ from emdiff_app.diffusion import Batch, GaussianPrior, LearnedPrior
 from emdiff_app.diffusion.gaussian_em import fit_gaussian
 from emdiff_app.images import IntensityScale, stack_from_array
 from emdiff_app.learning import PRESETS, Recipe
-from emdiff_app.learning.anchoring import anchor_for
-from emdiff_app.learning.binding import Binding, noises_of
-from emdiff_app.learning.crops import CropSet
-from emdiff_app.learning.e_step import sampler_for
-from emdiff_app.learning.extrapolating import extrapolated
-from emdiff_app.learning.judging import is_as_good
-from emdiff_app.learning.places import draw_places
-from emdiff_app.learning.tempering import next_weight, weighted
-from emdiff_app.learning.unlearnable import is_directional, lost_bands, sentence
+from emdiff_app.learning.crops.binding import Binding, noises_of
+from emdiff_app.learning.crops.crop_set import CropSet
+from emdiff_app.learning.crops.places import draw_places
+from emdiff_app.learning.judging.judgement import is_as_good
+from emdiff_app.learning.steps.anchoring import anchor_for
+from emdiff_app.learning.steps.e_step import sampler_for
+from emdiff_app.learning.steps.extrapolating import extrapolated
+from emdiff_app.learning.steps.tempering import next_weight, weighted
+from emdiff_app.learning.steps.unlearnable import is_directional, lost_bands, sentence
 from emdiff_app.physics import ImagingModel
 
 BLUR = {"kind": "blur", "psf": {"kind": "gaussian", "fwhm_px": 4.7}}

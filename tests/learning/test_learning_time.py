@@ -4,10 +4,10 @@ import pytest
 from tiny_runs import make_run, told
 
 from emdiff_app.learning import Recipe, learn
-from emdiff_app.learning.control import FolderControl, StopRequested
-from emdiff_app.learning.planning import clock_for, steps_done
+from emdiff_app.learning.pace.planning import clock_for, steps_done
+from emdiff_app.learning.pace.timing import Clock
 from emdiff_app.learning.rounds import Rounds
-from emdiff_app.learning.timing import Clock
+from emdiff_app.learning.runs.control import FolderControl, StopRequested
 from emdiff_app.learning.work import State
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from emdiff_app.learning.pictures import preview_picture, read_preview
+from emdiff_app.learning.judging.pictures import preview_picture, read_preview
 
 GOOD = {
     name: np.random.default_rng(0).random((6, 8, 8), dtype=np.float32) for name in ("recorded", "restored")

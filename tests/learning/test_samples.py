@@ -5,8 +5,9 @@ import torch
 from tiny_runs import make_run, same_weights, told
 
 from emdiff_app.errors import RunError
-from emdiff_app.learning import e_step, learn
-from emdiff_app.learning.samples import Samples
+from emdiff_app.learning import learn
+from emdiff_app.learning.runs.samples import Samples
+from emdiff_app.learning.steps import e_step
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from tiny_runs import make_run, told
 
 from emdiff_app.diffusion import LearnedPrior, Trainer
 from emdiff_app.learning import learn
-from emdiff_app.learning.control import FolderControl
 from emdiff_app.learning.rounds import Rounds
+from emdiff_app.learning.runs.control import FolderControl
 
 
 @pytest.mark.parametrize("call", [3, 11])

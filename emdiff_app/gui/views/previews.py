@@ -13,7 +13,7 @@ from superqt import QLabeledSlider
 from emdiff_app.gui.panels.section import line, named, text
 from emdiff_app.gui.session import Session
 from emdiff_app.gui.thumbnails import as_qimage, grey
-from emdiff_app.learning.pictures import read_preview
+from emdiff_app.learning.judging.pictures import read_preview
 
 __all__ = ["PreviewPictures", "Previews"]
 

@@ -16,18 +16,18 @@ from emdiff_app.diffusion.one_look import one_look
 from emdiff_app.diffusion.one_pass import one_pass
 from emdiff_app.errors import RunError
 from emdiff_app.images import IntensityScale, open_stack
+from emdiff_app.learning.crops.crop_set import CropSet
+from emdiff_app.learning.crops.places import draw_places
+from emdiff_app.learning.work import E_BATCH, Work, seeded
 from emdiff_app.physics import Imaging
 from emdiff_app.physics.random import white
 from emdiff_app.priors import read_prior
 
 from .anchoring import Anchor, anchor_for
-from .crops import CropSet
 from .denoised import untrained
 from .e_step import Data, Draw
 from .extrapolating import extrapolated
-from .places import draw_places
 from .unlearnable import is_directional
-from .work import E_BATCH, Work, seeded
 
 __all__ = [
     "anchor_of",

@@ -9,16 +9,16 @@ from torch import Tensor
 from emdiff_app import posterior
 from emdiff_app.diffusion import Batch, LearnedPrior
 from emdiff_app.diffusion.one_pass import one_pass
+from emdiff_app.learning.recipe import FROM_PIXELS
+from emdiff_app.learning.steps.anchoring import Anchor
+from emdiff_app.learning.steps.e_step import in_parts
+from emdiff_app.learning.steps.start import seen_at_once
+from emdiff_app.learning.work import State, Work, seeded
 from emdiff_app.physics import Imaging
 from emdiff_app.posterior.look import look
 from emdiff_app.posterior.steps import OwnNoise
 
-from .anchoring import Anchor
-from .e_step import in_parts
-from .judging import Judgement, Sampling, judge
-from .recipe import FROM_PIXELS
-from .start import seen_at_once
-from .work import State, Work, seeded
+from .judgement import Judgement, Sampling, judge
 
 __all__ = ["Jury"]
 

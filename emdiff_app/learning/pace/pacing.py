@@ -7,8 +7,8 @@ learning rate falls over just that length.
 import time
 from dataclasses import dataclass
 
-from .recipe import FROM_PIXELS
-from .work import State, Work
+from emdiff_app.learning.recipe import FROM_PIXELS
+from emdiff_app.learning.work import State, Work
 
 __all__ = ["Pace", "time_for_another"]
 

@@ -6,9 +6,8 @@ import torch
 
 from emdiff_app.diffusion import Batch, Trainer
 from emdiff_app.diffusion.anchors import Term
-
-from .pacing import Pace
-from .work import State, Unstable, Work, seeded
+from emdiff_app.learning.pace.pacing import Pace
+from emdiff_app.learning.work import State, Unstable, Work, seeded
 
 __all__ = ["train"]
 

@@ -2,9 +2,10 @@
 
 from collections import Counter
 
-from .recipe import Recipe
+from emdiff_app.learning.recipe import Recipe
+from emdiff_app.learning.work import E_BATCH, State
+
 from .timing import Clock
-from .work import E_BATCH, State
 
 __all__ = ["clock_for", "steps_done"]
 

@@ -8,11 +8,11 @@ from typing import Literal
 from pydantic import ValidationError
 
 from emdiff_app.errors import RunError
+from emdiff_app.learning.recipe import Recipe
 
 from .events import EventFollower, EventWriter
 from .lock import is_held
 from .model_files import gathered
-from .recipe import Recipe
 
 __all__ = ["Request", "RunFolder"]
 

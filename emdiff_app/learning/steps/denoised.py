@@ -17,10 +17,10 @@ from emdiff_app.diffusion import Batch, LearnedPrior
 from emdiff_app.diffusion.anchors import HiddenPixels
 from emdiff_app.diffusion.one_pass import one_pass
 from emdiff_app.errors import RunError
+from emdiff_app.learning.work import Work
 from emdiff_app.physics import Imaging, NoiseParameters
 
 from .lessons import recorded_crops
-from .work import Work
 
 __all__ = ["Denoiser", "RecordedCrops", "keep_denoiser", "untrained"]
 

@@ -4,8 +4,7 @@ from pathlib import Path
 
 from emdiff_app.errors import RunError
 from emdiff_app.images import Stack, open_stack
-
-from .recipe import Recipe
+from emdiff_app.learning.recipe import Recipe
 
 __all__ = ["one_channel", "open_recorded"]
 

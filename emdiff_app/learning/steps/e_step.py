@@ -15,11 +15,11 @@ from emdiff_app import posterior
 from emdiff_app.diffusion import LearnedPrior
 from emdiff_app.diffusion.memory import is_out_of_memory
 from emdiff_app.errors import RunError
+from emdiff_app.learning.runs.samples import Tensors
+from emdiff_app.learning.work import E_BATCH, State, Work, seeded
 from emdiff_app.physics import Imaging
 
-from .samples import Tensors
 from .tempering import weighted
-from .work import E_BATCH, State, Work, seeded
 
 __all__ = ["Data", "Draw", "Drawn", "batches", "draw_all", "drawn", "in_parts", "restoring"]
 

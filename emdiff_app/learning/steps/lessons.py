@@ -7,11 +7,11 @@ from torch import Tensor
 
 from emdiff_app.diffusion import Batch
 from emdiff_app.diffusion.anchors import Term
+from emdiff_app.learning.work import Work
 from emdiff_app.physics import Imaging
 
 from .anchoring import Anchor
 from .e_step import Drawn
-from .work import Work
 
 __all__ = ["Lessons", "recorded_crops"]
 

@@ -1,0 +1,1 @@
+"""What a run learns from: crops of the recorded images, read when needed, each with its own imaging model."""

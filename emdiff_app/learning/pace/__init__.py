@@ -1,0 +1,1 @@
+"""How long a run still takes, and how it ends in the time that it was given."""
