@@ -146,6 +146,7 @@ def test_each_photograph_has_its_own_mask_and_nothing_leaks_through_it():
 def test_the_cost_of_a_round_is_told_beside_the_published_algorithm(small, monkeypatch, shared_data, capsys):
     monkeypatch.setattr(_nuclei, "SIDE", 32)
     monkeypatch.setattr(learn_cost, "IMAGES", 12)
+    monkeypatch.setattr(learn_cost, "UNSEEN", 4)
     published = {**TINY, "sampler": "dps", "sampler_steps": 40, "anchor": "none", "start": "gaussian"}
     monkeypatch.setattr(learn_cost, "OURS", {**TINY, "rounds": 2})
     monkeypatch.setattr(learn_cost, "THEIRS", published)
@@ -154,6 +155,15 @@ def test_the_cost_of_a_round_is_told_beside_the_published_algorithm(small, monke
     assert int(ratio[1]) > 3  # 40 steps with gradients against 2 without
     passes = re.search(r"as published: E-step \| [\d.]+ \| (\d+) \| (\d+) \|", page)
     assert int(passes[1]) == pytest.approx(3 * 40 * int(passes[2]), rel=0.1)
+    judged = re.findall(
+        r"\| (?:EMDiff|EMDiffusion as published) \| \d+ \| ([\d.-]+) \| ([\d.]+) \| ([\d.]+) \|", page
+    )
+    scores, pairs, ones = zip(*(map(float, row) for row in judged), strict=True)
+    gain = float(re.search(r"standard error\) \| ([+-][\d.]+)", page)[1])
+    assert gain == pytest.approx(scores[0] - scores[1], abs=2e-4)
+    assert all(
+        pair > one for pair, one in zip(pairs, ones, strict=True)
+    )  # the mean of two comes nearer the truth
 
 
 def test_the_meter_counts_what_the_network_is_asked_for():
