@@ -4,6 +4,6 @@ A file dropped here whose name does not start with `_` is a benchmark. It define
 `run(report: Report) -> None`, fills the report and leaves writing it to the command.
 """
 
-from ._report import Report, benchmark_names
+from ._common.report import Report, benchmark_names
 
 __all__ = ["Report", "benchmark_names"]

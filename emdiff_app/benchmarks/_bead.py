@@ -14,7 +14,7 @@ from emdiff_app.physics import MicroscopePsf
 from emdiff_app.physics.psf import fwhm
 from emdiff_app.physics.psf.fitting import bead_image, fit_bead
 
-from ._report import Report
+from ._common.report import Report
 
 __all__ = ["compare_bead"]
 

@@ -17,7 +17,7 @@ import numpy as np
 from emdiff_app.images import Stack, stack_from_array
 from emdiff_app.images.stack import PixelSize
 
-from ._report import Report
+from ._common.report import Report
 
 __all__ = ["make_sparse_tiff", "make_sparse_zarr", "probe", "run"]
 
@@ -59,7 +59,7 @@ def run(report: Report) -> None:
 
 def probe(task: str, *arguments: Any) -> dict[str, float]:
     """Run one task of the probe in a process of its own."""
-    words = [sys.executable, "-m", "emdiff_app.benchmarks._io_probe", task, json.dumps(arguments)]
+    words = [sys.executable, "-m", "emdiff_app.benchmarks._processes.io_probe", task, json.dumps(arguments)]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{task} failed: {done.stderr.strip()[-2000:]}")

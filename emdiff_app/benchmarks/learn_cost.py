@@ -18,14 +18,14 @@ from emdiff_app.physics import Imaging
 from emdiff_app.physics.random import generator_of
 from emdiff_app.priors import read_prior
 
-from ._data import data_folder
-from ._learning_runs import Learned, learned
-from ._metrics import mean_psnr
-from ._network_meter import metered
-from ._nuclei import Recordings, nuclei
-from ._recipes import DEBLUR
-from ._report import Report
-from ._words import Words
+from ._common.data import data_folder
+from ._common.metrics import mean_psnr
+from ._common.report import Report
+from ._common.words import Words
+from ._learning.network_meter import metered
+from ._learning.nuclei import Recordings, nuclei
+from ._learning.recipes import DEBLUR
+from ._learning.runs import Learned, learned
 
 __all__ = ["run"]
 

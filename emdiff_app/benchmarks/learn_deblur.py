@@ -19,16 +19,16 @@ from emdiff_app.physics import psf_array
 from emdiff_app.physics.random import generator_of
 from emdiff_app.posterior.pairs import in_pairs
 
-from . import _nuclei
-from ._clean_prior import clean_prior
-from ._data import data_folder
-from ._kept import digest, kept, program
-from ._learning_runs import Learned, draw, estimates, learned, say
-from ._metrics import mean_psnr, mean_ssim
-from ._nuclei import NOISES, Recordings, nuclei
-from ._recipes import DEBLUR
-from ._report import Report
-from ._words import Words
+from ._common.data import data_folder
+from ._common.kept import digest, kept, program
+from ._common.metrics import mean_psnr, mean_ssim
+from ._common.report import Report
+from ._common.words import Words
+from ._learning import nuclei as _nuclei
+from ._learning.nuclei import NOISES, Recordings, nuclei
+from ._learning.recipes import DEBLUR
+from ._learning.runs import Learned, draw, estimates, learned, say
+from ._sampling.clean_prior import clean_prior
 
 __all__ = ["run"]
 

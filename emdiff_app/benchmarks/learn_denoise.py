@@ -22,13 +22,13 @@ from emdiff_app.images import open_stack, stack_from_array
 from emdiff_app.images.score import fit_affine, psnr, ssim
 from emdiff_app.physics import Imaging, ImagingModel, NoiseSpec, bind_noise, estimate_noise
 
-from ._data import data_folder
-from ._kept import digest, kept, program
-from ._learning_runs import estimates, learned, say
-from ._noise2void import noise2void
-from ._recipes import DENOISE
-from ._report import Report
-from ._words import Words
+from ._common.data import data_folder
+from ._common.kept import digest, kept, program
+from ._common.report import Report
+from ._common.words import Words
+from ._learning.recipes import DENOISE
+from ._learning.runs import estimates, learned, say
+from ._processes.noise2void import noise2void
 
 __all__ = ["Fields", "affine_errors", "run", "scored_row"]
 

@@ -19,14 +19,14 @@ from emdiff_app.physics import Imaging, ImagingModel
 from emdiff_app.physics.random import generator_of
 from emdiff_app.posterior.pairs import in_pairs
 
-from ._clean_prior import clean_prior
-from ._data import cifar, data_folder
-from ._kept import digest, kept, program
-from ._learning_runs import draw, estimates, learned, say
-from ._metrics import mean_psnr, mean_ssim
-from ._recipes import INPAINT
-from ._report import Report
-from ._words import Words
+from ._common.data import cifar, data_folder
+from ._common.kept import digest, kept, program
+from ._common.metrics import mean_psnr, mean_ssim
+from ._common.report import Report
+from ._common.words import Words
+from ._learning.recipes import INPAINT
+from ._learning.runs import draw, estimates, learned, say
+from ._sampling.clean_prior import clean_prior
 
 __all__ = ["run"]
 

@@ -25,11 +25,11 @@ from emdiff_app.physics.random import generator_of
 from emdiff_app.posterior.pairs import in_pairs, variance_of
 from emdiff_app.priors import read_prior
 
-from ._learning_runs import draw, say
-from ._metrics import mean_psnr
-from ._report import Report
-from ._tables_drawing import grid, lines
-from ._words import Words
+from ._common.drawing import grid, lines
+from ._common.metrics import mean_psnr
+from ._common.report import Report
+from ._common.words import Words
+from ._learning.runs import draw, say
 
 __all__ = ["run"]
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from emdiff_app.images import open_stack, stack_from_array
 from emdiff_app.physics import PoissonGaussianNoise, estimate_noise
 
-from ._data import data_folder
-from ._report import Report
+from ._common.data import data_folder
+from ._common.report import Report
 
 __all__ = ["Trial", "averaged_pairs", "run", "simulated"]
 

@@ -20,7 +20,7 @@ from emdiff_app.physics.operators import Blur
 from emdiff_app.physics.operators.base import LinearOperator
 
 from ._bead import compare_bead
-from ._report import Report
+from ._common.report import Report
 
 __all__ = ["run"]
 

@@ -19,10 +19,10 @@ import numpy as np
 
 from emdiff_app.errors import EMDiffError
 
-from ._kept import digest, kept_or_again, program
-from ._noise2void import _environment as noise2void_environment
-from ._report import Report
-from ._restore_probe import Task, images
+from ._common.kept import digest, kept_or_again, program
+from ._common.report import Report
+from ._processes.noise2void import _environment as noise2void_environment
+from ._processes.restore_probe import Task, images
 from .io import make_sparse_zarr
 
 __all__ = ["run"]
@@ -163,7 +163,8 @@ def _stream(report: Report, planes: int, most: int | None) -> None:
 def probe(task: Task) -> dict[str, Any]:
     """Run one task in a process of its own."""
     return _answer(
-        task.way, [sys.executable, "-m", "emdiff_app.benchmarks._restore_probe", json.dumps(asdict(task))]
+        task.way,
+        [sys.executable, "-m", "emdiff_app.benchmarks._processes.restore_probe", json.dumps(asdict(task))],
     )
 
 
@@ -171,7 +172,7 @@ def _careamics(task: Task, found: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """CAREamics in an environment of its own, with as many threads and nearly as many weights as ours."""
     import torch
 
-    script = Path(__file__).with_name("_careamics_script.py")
+    script = Path(__file__).parent / "_processes" / "careamics_script.py"
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "images.npy"
         np.save(file, images(task))

@@ -22,12 +22,12 @@ from emdiff_app.errors import EMDiffError
 from emdiff_app.physics import ImagingModel
 from emdiff_app.posterior.covariance import uncertainty_of
 
-from ._clean_prior import clean_prior
-from ._data import cifar, crops_of, data_folder
-from ._metrics import mean_psnr, mean_ssim
-from ._report import Report
-from ._sampling import CAMERA, MARGIN, Outcome, Problem, looked, measured, problems_for
-from ._verdict import Comparison, in_short
+from ._common.data import cifar, crops_of, data_folder
+from ._common.metrics import mean_psnr, mean_ssim
+from ._common.report import Report
+from ._sampling.clean_prior import clean_prior
+from ._sampling.one_sampler import CAMERA, MARGIN, Outcome, Problem, looked, measured, problems_for
+from ._sampling.verdict import Comparison, in_short
 
 __all__ = ["Asked", "run"]
 

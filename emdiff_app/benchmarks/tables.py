@@ -12,16 +12,16 @@ from pathlib import Path
 
 from emdiff_app.errors import EMDiffError
 
-from ._data import data_folder
-from ._report import Report
-from ._tables_ablations import VARIANTS, ablations
-from ._tables_microscopy import CHANNELS, LIGHT, microscopy
-from ._tables_published import Asked, published
-from ._tables_rows import ROWS
-from ._tables_samplers import POSTER, samplers
-from ._tables_size import SIZES
-from ._tables_tasks import TASKS
-from ._words import Words
+from ._common.data import data_folder
+from ._common.report import Report
+from ._common.words import Words
+from ._tables.ablations import VARIANTS, ablations
+from ._tables.microscopy import CHANNELS, LIGHT, microscopy
+from ._tables.published import Asked, published
+from ._tables.rows import ROWS
+from ._tables.samplers import POSTER, samplers
+from ._tables.size import SIZES
+from ._tables.tasks import TASKS
 
 __all__ = ["run"]
 

@@ -17,8 +17,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from emdiff_app.diffusion import parameter_count
 
-from ._report import Report
-from ._training_rivals import Contender, Task, contenders
+from ._common.report import Report
+from ._processes.training_rivals import Contender, Task, contenders
 
 __all__ = ["run"]
 

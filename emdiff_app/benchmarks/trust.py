@@ -17,11 +17,11 @@ from emdiff_app.errors import EMDiffError
 from emdiff_app.physics import ImagingModel
 from emdiff_app.restoring.trust import Assessment, Grade, assess, calibrate, draw
 
-from ._clean_prior import clean_prior
-from ._data import crops_of, data_folder
-from ._report import Report
-from ._sampling import CAMERA as LEARNED_WITH
-from ._trust_cases import MARGIN, SIDE, Case, bound_to, planted_cases, sound_cases
+from ._common.data import crops_of, data_folder
+from ._common.report import Report
+from ._sampling.clean_prior import clean_prior
+from ._sampling.one_sampler import CAMERA as LEARNED_WITH
+from ._sampling.trust_cases import MARGIN, SIDE, Case, bound_to, planted_cases, sound_cases
 
 __all__ = ["judged", "run"]
 

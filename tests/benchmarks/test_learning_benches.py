@@ -9,19 +9,13 @@ import pytest
 import torch
 
 from emdiff_app.baselines import method
-from emdiff_app.benchmarks import (
-    _clean_prior,
-    _kept,
-    _learning_runs,
-    _nuclei,
-    _recipes,
-    learn_cost,
-    learn_deblur,
-    learn_denoise,
-    learn_inpaint,
-)
-from emdiff_app.benchmarks._network_meter import metered
-from emdiff_app.benchmarks._words import Words
+from emdiff_app.benchmarks import learn_cost, learn_deblur, learn_denoise, learn_inpaint
+from emdiff_app.benchmarks._common import kept
+from emdiff_app.benchmarks._common.words import Words
+from emdiff_app.benchmarks._learning import nuclei, recipes
+from emdiff_app.benchmarks._learning import runs as learning_runs
+from emdiff_app.benchmarks._learning.network_meter import metered
+from emdiff_app.benchmarks._sampling import clean_prior
 from emdiff_app.cli import main
 from emdiff_app.diffusion import LearnedPrior
 from emdiff_app.errors import EMDiffError
@@ -46,10 +40,10 @@ TINY = {
 @pytest.fixture
 def small(monkeypatch, tmp_path):
     """Everything in seconds, and kept in a folder of its own."""
-    monkeypatch.setattr(_kept, "bench_folder", lambda: tmp_path / "cache")
-    monkeypatch.setattr(_learning_runs, "bench_folder", lambda: tmp_path / "cache")
-    monkeypatch.setattr(_learning_runs, "SAMPLES", 2)
-    monkeypatch.setattr(_learning_runs, "STEPS", 2)
+    monkeypatch.setattr(kept, "bench_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(learning_runs, "bench_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(learning_runs, "SAMPLES", 2)
+    monkeypatch.setattr(learning_runs, "STEPS", 2)
     return tmp_path
 
 
@@ -61,13 +55,13 @@ def page_of(capsys, *words):
 
 
 def test_deblurring_compares_with_every_classical_method(small, monkeypatch, shared_data, capsys):
-    monkeypatch.setattr(_nuclei, "SIDE", 32)
+    monkeypatch.setattr(nuclei, "SIDE", 32)
     monkeypatch.setattr(learn_deblur, "SCORED", 2)
     monkeypatch.setattr(learn_deblur, "IMAGES", 12)
     monkeypatch.setattr(learn_deblur, "DEBLUR", TINY)
     monkeypatch.setattr(learn_deblur, "CLEAN_STEPS", 2)
     monkeypatch.setattr(learn_deblur, "CLEAN_SIDE", 16)
-    monkeypatch.setattr(_clean_prior.platformdirs, "user_cache_dir", lambda name: str(small))
+    monkeypatch.setattr(clean_prior.platformdirs, "user_cache_dir", lambda name: str(small))
     for name, parameter in (("tv", "weight"), ("richardson-lucy-tv", "iterations")):
         known = method(name).parameters
         monkeypatch.setitem(known, parameter, replace(known[parameter], tries=known[parameter].tries[1:3]))
@@ -127,7 +121,7 @@ def test_inpainting_learns_from_photographs_with_masks_of_their_own(small, monke
     monkeypatch.setattr(learn_inpaint, "SCORED", 3)
     monkeypatch.setattr(learn_inpaint, "SAMPLES", 2)
     monkeypatch.setattr(learn_inpaint, "CLEAN_STEPS", 2)
-    monkeypatch.setattr(_clean_prior.platformdirs, "user_cache_dir", lambda name: str(small))
+    monkeypatch.setattr(clean_prior.platformdirs, "user_cache_dir", lambda name: str(small))
     page, _ = page_of(capsys, "learn-inpaint", "75%", "1min", str(shared_data))
     assert "60 % missing" not in page
     for title in ("biharmonic", "Gaussian prior (EM), mean", "EMDiff, one sample", "EMDiff, mean of samples"):
@@ -144,7 +138,7 @@ def test_each_photograph_has_its_own_mask_and_nothing_leaks_through_it():
 
 
 def test_the_cost_of_a_round_is_told_beside_the_published_algorithm(small, monkeypatch, shared_data, capsys):
-    monkeypatch.setattr(_nuclei, "SIDE", 32)
+    monkeypatch.setattr(nuclei, "SIDE", 32)
     monkeypatch.setattr(learn_cost, "IMAGES", 12)
     monkeypatch.setattr(learn_cost, "UNSEEN", 4)
     published = {**TINY, "sampler": "dps", "sampler_steps": 40, "anchor": "none", "start": "gaussian"}
@@ -186,12 +180,12 @@ def test_results_are_kept_by_content(small):
         calls.append(1)
         return {"psnr": 1.5}
 
-    first = _kept.digest(np.arange(3), {"a": 1})
-    other = _kept.digest(np.arange(3.0), {"a": 1})
+    first = kept.digest(np.arange(3), {"a": 1})
+    other = kept.digest(np.arange(3.0), {"a": 1})
     assert first != other
-    assert _kept.kept("x", first, compute) == _kept.kept("x", first, compute) == {"psnr": 1.5}
+    assert kept.kept("x", first, compute) == kept.kept("x", first, compute) == {"psnr": 1.5}
     assert len(calls) == 1
-    _kept.kept("x", other, compute)
+    kept.kept("x", other, compute)
     assert len(calls) == 2
 
 
@@ -208,9 +202,9 @@ def test_words_are_understood_in_any_order():
 
 
 def test_fewer_nuclei_are_the_first_of_more_and_unseen_ones_are_others(shared_data, monkeypatch):
-    more, fewer = (_nuclei.nuclei(shared_data, "poisson", n, unseen=False, side=32) for n in (6, 4))
+    more, fewer = (nuclei.nuclei(shared_data, "poisson", n, unseen=False, side=32) for n in (6, 4))
     assert torch.equal(more.first(4).recorded, fewer.recorded)
-    unseen = _nuclei.nuclei(shared_data, "poisson", 6, unseen=True, side=32)
+    unseen = nuclei.nuclei(shared_data, "poisson", 6, unseen=True, side=32)
     assert unseen.truth.shape == unseen.recorded.shape == (6, 1, 32, 32)
     assert not any(torch.equal(a, b) for a in unseen.truth for b in more.truth)
 
@@ -221,4 +215,4 @@ def test_recipes_are_recipes(name):
     from emdiff_app.physics import GaussianNoise, ImagingModel
 
     model = ImagingModel(noise=GaussianNoise(sigma=0.1))
-    Recipe(stacks=("a.tif",), model=model, **getattr(_recipes, name))
+    Recipe(stacks=("a.tif",), model=model, **getattr(recipes, name))

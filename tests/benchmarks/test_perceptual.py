@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from emdiff_app.benchmarks import _perceptual
+from emdiff_app.benchmarks._common import perceptual
 from emdiff_app.physics.random import generator_of
 
 IMAGES = torch.rand(4, 1, 16, 16, generator=generator_of(1))
@@ -41,8 +41,8 @@ def weights(tmp_path):
         for n, channels in ((0, 3), (3, 4))
         for kind, shape in (("weight", (4, channels, 3, 3)), ("bias", (4,)))
     }
-    torch.save({**state, "classifier.1.weight": torch.ones(2, 2)}, tmp_path / _perceptual.ALEXNET)
-    (tmp_path / _perceptual.INCEPTION).write_bytes(b"weights")
+    torch.save({**state, "classifier.1.weight": torch.ones(2, 2)}, tmp_path / perceptual.ALEXNET)
+    (tmp_path / perceptual.INCEPTION).write_bytes(b"weights")
     return tmp_path
 
 
@@ -53,12 +53,12 @@ def _nothing_at_home(tmp_path, monkeypatch):
 
 def test_lpips_takes_its_weights_from_the_folder_that_is_named(weights, monkeypatch):
     monkeypatch.setitem(sys.modules, "lpips", types.SimpleNamespace(LPIPS=StandIn))
-    near, far = (_perceptual.lpips(IMAGES + e, IMAGES, weights) for e in (0.01, 0.1))
-    assert _perceptual.lpips(IMAGES, IMAGES, weights) == 0
+    near, far = (perceptual.lpips(IMAGES + e, IMAGES, weights) for e in (0.01, 0.1))
+    assert perceptual.lpips(IMAGES, IMAGES, weights) == 0
     assert 0 < near < far
     # All weights are one, so the features differ by sums over 3 x 9 and then 4 x 9 values.
     flat = torch.full((1, 1, 16, 16), 0.25)
-    assert _perceptual.lpips(flat + 0.5, flat, weights) == pytest.approx((27 * 36) ** 2, rel=1e-4)
+    assert perceptual.lpips(flat + 0.5, flat, weights) == pytest.approx((27 * 36) ** 2, rel=1e-4)
 
 
 def test_fid_is_asked_for_pictures_of_8_bits_and_the_named_weights(weights, monkeypatch):
@@ -71,13 +71,13 @@ def test_fid_is_asked_for_pictures_of_8_bits_and_the_named_weights(weights, monk
     monkeypatch.setitem(
         sys.modules, "torch_fidelity", types.SimpleNamespace(calculate_metrics=calculate_metrics)
     )
-    assert _perceptual.fid(IMAGES, IMAGES, weights) == 12.5
+    assert perceptual.fid(IMAGES, IMAGES, weights) == 12.5
     pictures = asked["input1"]
     assert isinstance(pictures, torch.utils.data.Dataset)
     assert len(pictures) == 4
     assert pictures[0].dtype == torch.uint8
     assert pictures[0].shape == (3, 16, 16)
-    assert asked["feature_extractor_weights_path"] == str(weights / _perceptual.INCEPTION)
+    assert asked["feature_extractor_weights_path"] == str(weights / perceptual.INCEPTION)
 
 
 @pytest.mark.parametrize(("metric", "library"), [("lpips", "lpips"), ("fid", "torch_fidelity")])
@@ -86,13 +86,13 @@ class TestSaysInWords:
         monkeypatch.setitem(sys.modules, library, None)
         monkeypatch.delitem(sys.modules, library)
         monkeypatch.setattr(sys, "path", [])
-        said = getattr(_perceptual, metric)(IMAGES, IMAGES, weights)
+        said = getattr(perceptual, metric)(IMAGES, IMAGES, weights)
         assert said.startswith("not measured: ")
         assert "`metrics`" in said
 
     def test_without_its_weights(self, metric, library, tmp_path, monkeypatch):
         monkeypatch.setitem(sys.modules, library, types.SimpleNamespace())
-        said = getattr(_perceptual, metric)(IMAGES, IMAGES, tmp_path)
+        said = getattr(perceptual, metric)(IMAGES, IMAGES, tmp_path)
         assert said.startswith("not measured: ")
         assert "weights=FOLDER" in said
 
@@ -103,7 +103,7 @@ class TestSaysInWords:
         (folder / f"{library}.py").write_text(broken)
         monkeypatch.delitem(sys.modules, library, raising=False)
         monkeypatch.syspath_prepend(folder)
-        said = getattr(_perceptual, metric)(IMAGES, IMAGES, weights)
+        said = getattr(perceptual, metric)(IMAGES, IMAGES, weights)
         assert said.startswith("not measured: ")
         assert "torchvision::nms" in said
         assert "\n" not in said

@@ -2,9 +2,10 @@
 
 import pytest
 
-from emdiff_app.benchmarks import _kept, restore
-from emdiff_app.benchmarks._report import Report
-from emdiff_app.benchmarks._restore_probe import Task, images, measured
+from emdiff_app.benchmarks import restore
+from emdiff_app.benchmarks._common import kept
+from emdiff_app.benchmarks._common.report import Report
+from emdiff_app.benchmarks._processes.restore_probe import Task, images, measured
 
 
 @pytest.mark.parametrize("way", ["one look", "check", "sample", "samples", "deblurred", "richardson-lucy"])
@@ -21,7 +22,7 @@ def test_the_images_are_noise_on_structures():
 
 @pytest.fixture(autouse=True)
 def own_cache(monkeypatch, tmp_path):
-    monkeypatch.setattr(_kept, "bench_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(kept, "bench_folder", lambda: tmp_path / "cache")
 
 
 def test_rows_are_kept_and_measured_again_when_that_is_asked_for(monkeypatch, tmp_path):

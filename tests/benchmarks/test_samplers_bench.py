@@ -7,11 +7,12 @@ import re
 import numpy as np
 import pytest
 import torch
+from emdiff_app.benchmarks._sampling.one_sampler import Outcome
+from emdiff_app.benchmarks._sampling.verdict import Comparison, in_short
 
 from emdiff_app import posterior
-from emdiff_app.benchmarks import Report, _sampling, samplers
-from emdiff_app.benchmarks._sampling import Outcome
-from emdiff_app.benchmarks._verdict import Comparison, in_short
+from emdiff_app.benchmarks import Report, samplers
+from emdiff_app.benchmarks._sampling import one_sampler as sampling
 from emdiff_app.diffusion import Architecture, LearnedPrior
 from emdiff_app.errors import EMDiffError
 
@@ -34,7 +35,7 @@ def miniature(monkeypatch, tmp_path):
         return rng.random((count, channels, side, side), np.float32) * 0.2 + 0.4
 
     get = posterior.get
-    monkeypatch.setattr(_sampling.posterior, "get", lambda name: dataclasses.replace(get(name), steps=3))
+    monkeypatch.setattr(sampling.posterior, "get", lambda name: dataclasses.replace(get(name), steps=3))
     monkeypatch.setattr(samplers, "clean_prior", untrained)
     monkeypatch.setattr(samplers, "data_folder", lambda needed, named=None: tmp_path)
     monkeypatch.setattr(samplers, "crops_of", lambda folder, side, count, **_: smooth(2, 1, side))
@@ -98,7 +99,7 @@ def test_one_part_alone_measures_nothing_else(miniature):
 
 
 def test_perceptual_figures_get_columns_where_they_are_measured(miniature, monkeypatch):
-    monkeypatch.setattr(_sampling._perceptual, "lpips", lambda made, truth, weights: 0.125)
+    monkeypatch.setattr(sampling.perceptual, "lpips", lambda made, truth, weights: 0.125)
     report = Report("samplers", miniature, ("cifar",))
     samplers.run(report)
     header, rows = tables(report.markdown())[0]
@@ -148,9 +149,9 @@ def test_the_sentences_follow_from_the_figures():
 
 
 def test_one_sample_has_no_intervals(miniature):
-    problem = _sampling.problems_for(samplers._mito_images(miniature))[1]
+    problem = sampling.problems_for(samplers._mito_images(miniature))[1]
     prior = untrained("", np.zeros((1, 1, 4, 4)), size="tiny", steps=1, say=print)
-    found = _sampling.measured(prior, problem, "diffpir", 1)
+    found = sampling.measured(prior, problem, "diffpir", 1)
     assert math.isnan(found.covered)
     assert found.evaluations == 3
     assert found.one == found.mean

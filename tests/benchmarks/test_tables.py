@@ -12,24 +12,22 @@ from PIL import Image
 
 from emdiff_app import posterior
 from emdiff_app.baselines import method
-from emdiff_app.benchmarks import (
-    _clean_prior,
-    _kept,
-    _learning_runs,
-    _nuclei,
-    _tables_ablations,
-    _tables_microscopy,
-    _tables_priors,
-    _tables_samplers,
-    _tables_size,
-    tables,
-)
-from emdiff_app.benchmarks._tables_ablations import VARIANTS
-from emdiff_app.benchmarks._tables_page import verdict
-from emdiff_app.benchmarks._tables_rows import ROWS
-from emdiff_app.benchmarks._tables_scores import of_draws, packed, unpacked
-from emdiff_app.benchmarks._tables_size import Size
-from emdiff_app.benchmarks._tables_tasks import task_of
+from emdiff_app.benchmarks import tables
+from emdiff_app.benchmarks._common import kept
+from emdiff_app.benchmarks._learning import nuclei
+from emdiff_app.benchmarks._learning import runs as learning_runs
+from emdiff_app.benchmarks._sampling import clean_prior
+from emdiff_app.benchmarks._tables import ablations as tables_ablations
+from emdiff_app.benchmarks._tables import microscopy as tables_microscopy
+from emdiff_app.benchmarks._tables import priors as tables_priors
+from emdiff_app.benchmarks._tables import samplers as tables_samplers
+from emdiff_app.benchmarks._tables import size as tables_size
+from emdiff_app.benchmarks._tables.ablations import VARIANTS
+from emdiff_app.benchmarks._tables.page import verdict
+from emdiff_app.benchmarks._tables.rows import ROWS
+from emdiff_app.benchmarks._tables.scores import of_draws, packed, unpacked
+from emdiff_app.benchmarks._tables.size import Size
+from emdiff_app.benchmarks._tables.tasks import task_of
 from emdiff_app.cli import main
 from emdiff_app.errors import EMDiffError
 from emdiff_app.images import save_stack, stack_from_array
@@ -110,14 +108,14 @@ def data(tmp_path_factory):
 @pytest.fixture
 def small(monkeypatch, tmp_path):
     """Everything in seconds, kept in a folder of its own."""
-    for module in (_kept, _learning_runs, _tables_priors, _tables_ablations, _tables_microscopy):
+    for module in (kept, learning_runs, tables_priors, tables_ablations, tables_microscopy):
         monkeypatch.setattr(module, "bench_folder", lambda: tmp_path / "cache")
-    monkeypatch.setattr(_clean_prior.platformdirs, "user_cache_dir", lambda name: str(tmp_path))
-    monkeypatch.setattr(_tables_size, "SIZES", {"cpu": TINY})
+    monkeypatch.setattr(clean_prior.platformdirs, "user_cache_dir", lambda name: str(tmp_path))
+    monkeypatch.setattr(tables_size, "SIZES", {"cpu": TINY})
     monkeypatch.setattr(tables, "SIZES", {"cpu": TINY})
-    monkeypatch.setattr(_learning_runs, "STEPS", 2)
-    monkeypatch.setattr(_tables_samplers, "CLEAN_STEPS", 2)
-    monkeypatch.setattr(_tables_samplers, "CROPS", 8)
+    monkeypatch.setattr(learning_runs, "STEPS", 2)
+    monkeypatch.setattr(tables_samplers, "CLEAN_STEPS", 2)
+    monkeypatch.setattr(tables_samplers, "CROPS", 8)
     get = posterior.get
     monkeypatch.setattr(posterior, "get", lambda name: replace(get(name), steps=2))
     monkeypatch.setattr(posterior.auto, "steps_for", lambda imaging, prior=None: 2)
@@ -158,7 +156,7 @@ def test_the_published_table_has_every_row(small, data, capsys):
         with Image.open(out / f"tables-denoising-{name}.png") as picture:
             assert min(picture.size) > 100
     assert "23.16 / 0.022 / 86.5" in page  # the published column
-    (steps,) = (json.loads(path.read_text()) for path in _kept.bench_folder().glob("tables-step-*.json"))
+    (steps,) = (json.loads(path.read_text()) for path in kept.bench_folder().glob("tables-step-*.json"))
     words = {row["row"]: row["words"] for row in rows}
     for name in ("clean", "emdiffusion"):  # both follow the data as far as suits the clean prior best
         assert words[name].endswith(f"a step of {max(steps, key=steps.__getitem__)}")
@@ -214,7 +212,7 @@ def test_the_posters_table(small, data, capsys):
 def test_ablations_change_one_thing_at_a_time(small, data, capsys, monkeypatch):
     out = small / "out"
     some = {name: VARIANTS[name] for name in ("start-0", "start-few", "start-other", "weight-one", "reset")}
-    monkeypatch.setattr(_tables_ablations, "VARIANTS", some)
+    monkeypatch.setattr(tables_ablations, "VARIANTS", some)
     page, told = page_of(capsys, "ablations", data, "--out", out)
     rows = rows_of(out / "tables-ablations.csv")
     assert [row["group"] for row in rows] == [
@@ -233,12 +231,12 @@ def test_ablations_change_one_thing_at_a_time(small, data, capsys, monkeypatch):
 
 def test_real_microscopy(small, data, capsys, monkeypatch):
     out = small / "out"
-    monkeypatch.setattr(_tables_microscopy, "LIGHT", {name: int(name.split("-")[1]) for name in PHOTONS})
-    monkeypatch.setattr(_tables_microscopy, "CHANNELS", {"channel-1": 1})
-    few = {name: _tables_microscopy.CLASSICAL_FRAMES[name] for name in ("Gaussian blur, best width",)}
-    monkeypatch.setattr(_tables_microscopy, "CLASSICAL_FRAMES", few)
-    few = {name: _tables_microscopy.CLASSICAL_BLUR[name] for name in ("Richardson-Lucy, best iteration",)}
-    monkeypatch.setattr(_tables_microscopy, "CLASSICAL_BLUR", few)
+    monkeypatch.setattr(tables_microscopy, "LIGHT", {name: int(name.split("-")[1]) for name in PHOTONS})
+    monkeypatch.setattr(tables_microscopy, "CHANNELS", {"channel-1": 1})
+    few = {name: tables_microscopy.CLASSICAL_FRAMES[name] for name in ("Gaussian blur, best width",)}
+    monkeypatch.setattr(tables_microscopy, "CLASSICAL_FRAMES", few)
+    few = {name: tables_microscopy.CLASSICAL_BLUR[name] for name in ("Richardson-Lucy, best iteration",)}
+    monkeypatch.setattr(tables_microscopy, "CLASSICAL_BLUR", few)
     page, _ = page_of(capsys, "microscopy", data, "--out", out)
     rows = rows_of(out / "tables-microscopy.csv")
     ours, others = (
@@ -271,8 +269,8 @@ def test_the_real_sizes_are_recipes(name):
     from emdiff_app.learning import Recipe
     from emdiff_app.physics import GaussianNoise, ImagingModel
 
-    size, model = _tables_size.SIZES[name], ImagingModel(noise=GaussianNoise(sigma=0.1))
-    recipes = {"ours": _tables_size.OURS}
+    size, model = tables_size.SIZES[name], ImagingModel(noise=GaussianNoise(sigma=0.1))
+    recipes = {"ours": tables_size.OURS}
     recipes |= {n: dict(one.recipe) for n, one in LEARNERS.items() if one.recipe is not None}
     for learner, given in recipes.items():
         recipe = Recipe(stacks=("a.tif",), model=model, **size.recipe(learner, given))
@@ -284,7 +282,7 @@ def test_the_real_sizes_are_recipes(name):
     ours = Recipe(
         stacks=("a.tif",),
         model=model,
-        **(size.recipe("ours", _tables_size.OURS) | size.own["ours, denoising"]),
+        **(size.recipe("ours", tables_size.OURS) | size.own["ours, denoising"]),
     )
     steps = ours.hidden_steps + ours.neighbour_steps + (ours.rounds - 1) * ours.steps
     assert steps == pytest.approx(size.steps, rel=0.05)
@@ -300,7 +298,7 @@ def test_the_problems_are_those_that_were_published(data):
     blurred = task_of("deblurring", data, TINY)
     assert blurred.test.truth.shape == blurred.test.recorded.shape == (2, 1, 32, 32)
     assert blurred.model.operator[0].psf.fwhm_px == pytest.approx(2 * 2.355, rel=0.01)
-    assert pytest.approx(2 * 2.355, rel=0.01) == _nuclei.FWHM_PX
+    assert pytest.approx(2 * 2.355, rel=0.01) == nuclei.FWHM_PX
 
 
 def row(name, one, mean):

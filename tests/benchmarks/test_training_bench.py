@@ -5,7 +5,7 @@ import importlib.util
 import torch
 
 from emdiff_app.benchmarks import training
-from emdiff_app.benchmarks._training_rivals import Contender, Task
+from emdiff_app.benchmarks._processes.training_rivals import Contender, Task
 from emdiff_app.cli import main
 
 

@@ -2,8 +2,14 @@
 
 import pytest
 import torch
+from emdiff_app.benchmarks._sampling.trust_cases import (
+    FAULTS,
+    MARGIN,
+    SIDE,
+    planted_cases,
+    sound_cases,
+)
 
-from emdiff_app.benchmarks._trust_cases import FAULTS, MARGIN, SIDE, planted_cases, sound_cases
 from emdiff_app.benchmarks.trust import run
 from emdiff_app.diffusion import LearnedPrior
 from emdiff_app.errors import EMDiffError

@@ -1,6 +1,6 @@
 """Noise2Void by CAREamics, in an environment that has it and nothing of this program.
 
-`python _noise2void_script.py TRAIN.npy TEST.npy OUT.npy MINUTES THREADS`: images are `(N, Y, X)` float32.
+`python noise2void_script.py TRAIN.npy TEST.npy OUT.npy MINUTES THREADS`: images are `(N, Y, X)` float32.
 """
 
 import datetime

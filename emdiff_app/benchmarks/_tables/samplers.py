@@ -8,18 +8,24 @@ from typing import Any
 
 import torch
 
+from emdiff_app.benchmarks._common.data import crops_of
+from emdiff_app.benchmarks._common.drawing import bars
+from emdiff_app.benchmarks._common.kept import digest, kept_or_again, program
+from emdiff_app.benchmarks._common.report import Report
+from emdiff_app.benchmarks._learning.runs import say
+from emdiff_app.benchmarks._sampling.clean_prior import clean_prior
+from emdiff_app.benchmarks._sampling.one_sampler import (
+    CAMERA,
+    MARGIN,
+    Problem,
+    measured,
+    problems_for,
+)
 from emdiff_app.diffusion import LearnedPrior
 from emdiff_app.physics import ImagingModel
 
-from ._clean_prior import clean_prior
-from ._data import crops_of
-from ._kept import digest, kept_or_again, program
-from ._learning_runs import say
-from ._report import Report
-from ._sampling import CAMERA, MARGIN, Problem, measured, problems_for
-from ._tables_drawing import bars
-from ._tables_page import write_csv
-from ._tables_published import Asked
+from .page import write_csv
+from .published import Asked
 
 __all__ = ["POSTER", "samplers"]
 

@@ -13,25 +13,25 @@ from torch import Tensor
 
 from emdiff_app.baselines import best_of, restore_images
 from emdiff_app.baselines.learners import LEARNERS, Training
+from emdiff_app.benchmarks._common.data import crops_of
+from emdiff_app.benchmarks._common.drawing import lines
+from emdiff_app.benchmarks._common.kept import bench_folder, digest, kept_or_again, program
+from emdiff_app.benchmarks._common.metrics import mean_psnr, mean_ssim
+from emdiff_app.benchmarks._common.report import Report
+from emdiff_app.benchmarks._learning.runs import estimates, learned, say
+from emdiff_app.benchmarks.learn_denoise import Fields, affine_errors, scored_row
 from emdiff_app.diffusion import Batch, fit_gaussian
 from emdiff_app.diffusion.device import device_for
 from emdiff_app.errors import EMDiffError
 from emdiff_app.images import open_stack, save_stack, stack_from_array
 from emdiff_app.physics import ImagingModel
 
-from ._data import crops_of
-from ._kept import bench_folder, digest, kept_or_again, program
-from ._learning_runs import estimates, learned, say
-from ._metrics import mean_psnr, mean_ssim
-from ._report import Report
-from ._tables_drawing import lines
-from ._tables_draws import draws
-from ._tables_page import write_csv
-from ._tables_priors import prior_of
-from ._tables_published import Asked
-from ._tables_size import OURS
-from ._tables_tasks import Scenes, Task
-from .learn_denoise import Fields, affine_errors, scored_row
+from .draws import draws
+from .page import write_csv
+from .priors import prior_of
+from .published import Asked
+from .size import OURS
+from .tasks import Scenes, Task
 
 __all__ = ["CHANNELS", "LIGHT", "microscopy"]
 

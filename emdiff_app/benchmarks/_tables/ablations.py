@@ -13,21 +13,21 @@ import torch
 from torch import Tensor
 
 from emdiff_app.baselines.learners import LEARNERS
+from emdiff_app.benchmarks._common.data import cifar, crops_of
+from emdiff_app.benchmarks._common.drawing import bars, lines
+from emdiff_app.benchmarks._common.kept import bench_folder, digest, kept, kept_or_again, program
+from emdiff_app.benchmarks._common.report import Report
+from emdiff_app.benchmarks._learning.runs import say
 from emdiff_app.diffusion.device import device_for
 from emdiff_app.images import save_stack, stack_from_array
 
-from ._data import cifar, crops_of
-from ._kept import bench_folder, digest, kept, kept_or_again, program
-from ._learning_runs import say
-from ._report import Report
-from ._tables_drawing import bars, lines
-from ._tables_draws import SEED, Known, draws
-from ._tables_page import write_csv
-from ._tables_priors import prior_by_rounds, prior_of
-from ._tables_published import Asked
-from ._tables_scores import of_draws
-from ._tables_size import OURS, Size
-from ._tables_tasks import Scenes, Task, task_of
+from .draws import SEED, Known, draws
+from .page import write_csv
+from .priors import prior_by_rounds, prior_of
+from .published import Asked
+from .scores import of_draws
+from .size import OURS, Size
+from .tasks import Scenes, Task, task_of
 
 __all__ = ["VARIANTS", "ablations"]
 

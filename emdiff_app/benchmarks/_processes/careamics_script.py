@@ -1,6 +1,6 @@
 """How long CAREamics' tiled prediction takes, in an environment that has it and nothing of this program.
 
-`python _careamics_script.py IMAGES.npy WEIGHTS THREADS`: images `(N, Y, X)` float32; of its U-Nets of depth 2 the
+`python careamics_script.py IMAGES.npy WEIGHTS THREADS`: images `(N, Y, X)` float32; of its U-Nets of depth 2 the
 one with nearly as many weights is taken. Prints one JSON object. Its statistics come from one step of training.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
-_careamics: Any = importlib.import_module("_noise2void_script")._careamics
+_careamics: Any = importlib.import_module("noise2void_script")._careamics
 
 CHANNELS = (8, 12, 16, 20, 24, 28, 32, 36, 40, 48, 64)
 

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ._metrics import mean_psnr, mean_ssim, sliced_wasserstein
-from ._perceptual import fid, lpips
+from emdiff_app.benchmarks._common.metrics import mean_psnr, mean_ssim, sliced_wasserstein
+from emdiff_app.benchmarks._common.perceptual import fid, lpips
 
 __all__ = ["Figures", "figures", "of_draws", "packed", "unpacked"]
 

@@ -22,7 +22,7 @@ BINNED = 2
 
 def data_folder(needed: Sequence[str], named: str | None = None) -> Path:
     """The folder of test images: the one that was named, or `../shared/data` beside the checkout."""
-    data = Path(named) if named else Path(__file__).resolve().parents[3] / "shared" / "data"
+    data = Path(named) if named else Path(__file__).resolve().parents[4] / "shared" / "data"
     missing = [name for name in needed if not (data / name).is_dir()]
     if missing:
         raise EMDiffError(

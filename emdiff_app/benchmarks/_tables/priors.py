@@ -8,16 +8,16 @@ from typing import Any
 import torch
 
 from emdiff_app.baselines.learners import LEARNERS, Learner, Training
+from emdiff_app.benchmarks._common.kept import bench_folder, digest, kept, program
+from emdiff_app.benchmarks._learning.runs import learned, say
 from emdiff_app.diffusion import LearnedPrior
 from emdiff_app.diffusion.device import device_for
 from emdiff_app.images import IntensityScale
 from emdiff_app.priors import Card, read_prior, write_prior
 
-from ._kept import bench_folder, digest, kept, program
-from ._learning_runs import learned, say
-from ._tables_draws import Known, best_step
-from ._tables_size import OURS, Size
-from ._tables_tasks import Task
+from .draws import Known, best_step
+from .size import OURS, Size
+from .tasks import Task
 
 __all__ = ["dps_step", "prior_by_rounds", "prior_of"]
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from emdiff_app.baselines.extra import library
 
-from ._io_probe import _peak
+from .io_probe import _peak
 
 __all__ = ["Task"]
 

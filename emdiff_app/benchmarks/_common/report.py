@@ -15,7 +15,7 @@ __all__ = ["Report", "benchmark_names"]
 
 def benchmark_names() -> list[str]:
     """The benchmarks that exist, by the names of their files."""
-    folder = str(Path(__file__).parent)
+    folder = str(Path(__file__).parents[1])
     return sorted(m.name.replace("_", "-") for m in pkgutil.iter_modules([folder]) if m.name[0] != "_")
 
 

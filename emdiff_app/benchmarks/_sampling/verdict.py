@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ._sampling import Outcome
+from .one_sampler import Outcome
 
 __all__ = ["Comparison", "in_short"]
 

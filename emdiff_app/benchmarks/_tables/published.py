@@ -8,12 +8,13 @@ from pathlib import Path
 
 import torch
 
-from ._report import Report
-from ._tables_page import show
-from ._tables_rows import ROWS, fits, row_of
-from ._tables_scores import packed, unpacked
-from ._tables_size import Size
-from ._tables_tasks import task_of
+from emdiff_app.benchmarks._common.report import Report
+
+from .page import show
+from .rows import ROWS, fits, row_of
+from .scores import packed, unpacked
+from .size import Size
+from .tasks import task_of
 
 __all__ = ["Asked", "published"]
 

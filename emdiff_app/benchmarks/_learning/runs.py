@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from emdiff_app import posterior
+from emdiff_app.benchmarks._common.kept import bench_folder, digest, program
 from emdiff_app.errors import EMDiffError
 from emdiff_app.images import save_stack, stack_from_array
 from emdiff_app.images.atomic import write_bytes
@@ -30,8 +31,7 @@ from emdiff_app.posterior.pairs import in_pairs
 from emdiff_app.priors import read_prior
 from emdiff_app.restoring.ways import Settings, at_once, way_for
 
-from ._kept import bench_folder, digest, program
-from ._network_meter import NetworkMeter
+from .network_meter import NetworkMeter
 
 __all__ = ["Estimates", "Learned", "draw", "estimates", "learned", "say"]
 

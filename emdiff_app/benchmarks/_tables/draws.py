@@ -9,16 +9,16 @@ import torch
 from torch import Tensor
 
 from emdiff_app import posterior
+from emdiff_app.benchmarks._common.kept import digest, kept, program
+from emdiff_app.benchmarks._common.metrics import mean_psnr
+from emdiff_app.benchmarks._learning.runs import say
 from emdiff_app.diffusion import Prior
 from emdiff_app.diffusion.device import device_for
 from emdiff_app.images import IntensityScale
 from emdiff_app.physics.random import generator_of
 from emdiff_app.posterior.pairs import in_pairs
 
-from ._kept import digest, kept, program
-from ._learning_runs import say
-from ._metrics import mean_psnr
-from ._tables_tasks import Task
+from .tasks import Task
 
 __all__ = ["SEED", "Known", "best_step", "draws"]
 

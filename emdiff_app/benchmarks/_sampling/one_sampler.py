@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from emdiff_app import posterior
+from emdiff_app.benchmarks._common import perceptual
+from emdiff_app.benchmarks._common.metrics import mean_psnr, mean_ssim, sliced_wasserstein
 from emdiff_app.diffusion import Prior
 from emdiff_app.physics import Imaging, ImagingModel
 from emdiff_app.physics.random import generator_of
@@ -19,9 +21,7 @@ from emdiff_app.posterior.look import look
 from emdiff_app.posterior.pairs import in_pairs
 from emdiff_app.restoring.trust import coverage
 
-from . import _perceptual
-from ._counting import counted
-from ._metrics import mean_psnr, mean_ssim, sliced_wasserstein
+from .counting import counted
 
 __all__ = ["CAMERA", "MARGIN", "Outcome", "Problem", "looked", "measured", "problems_for"]
 
@@ -176,6 +176,6 @@ def _judged(
         evaluations=count.evaluations // batches,
         gradients=count.gradients // batches,
         seconds=seconds,
-        lpips=_perceptual.lpips(cropped, each, weights),
-        fid=_perceptual.fid(cropped, truth, weights),
+        lpips=perceptual.lpips(cropped, each, weights),
+        fid=perceptual.fid(cropped, truth, weights),
     )

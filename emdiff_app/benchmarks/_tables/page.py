@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ._report import Report
-from ._tables_drawing import bars, grid
-from ._tables_rows import CEILING, Row
-from ._tables_scores import unpacked
+from emdiff_app.benchmarks._common.drawing import bars, grid
+from emdiff_app.benchmarks._common.report import Report
+
+from .rows import CEILING, Row
+from .scores import unpacked
 
 __all__ = ["show", "verdict", "write_csv"]
 

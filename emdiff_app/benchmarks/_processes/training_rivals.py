@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from emdiff_app.diffusion import LearnedPrior, Trainer, parameter_count
 from emdiff_app.errors import EMDiffError
 
-from ._io_probe import _peak as _peak_resident
+from .io_probe import _peak as _peak_resident
 
 __all__ = ["Contender", "Task", "contenders", "unet2d"]
 

@@ -16,10 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from emdiff_app.benchmarks._common.kept import bench_folder
+from emdiff_app.benchmarks._learning.runs import say
 from emdiff_app.errors import EMDiffError
-
-from ._kept import bench_folder
-from ._learning_runs import say
 
 __all__ = ["noise2void"]
 
@@ -30,7 +29,7 @@ WISHES = (
     "wishes = [w.split(';')[0] for w in requires('careamics') if 'extra' not in w]\n"
     "print('\\n'.join(w for w in wishes if not w.startswith(('torch<', 'torch>', 'torch=', 'torchvision'))))"
 )
-PINS = Path(__file__).resolve().parents[2] / "installers" / "constraints.txt"
+PINS = Path(__file__).resolve().parents[3] / "installers" / "constraints.txt"
 
 
 def noise2void(
@@ -38,7 +37,7 @@ def noise2void(
 ) -> tuple[NDArray[np.float32], str]:
     """Learn from `train` for so many minutes and denoise `test`; also what the library says of itself."""
     python = _environment()
-    script = Path(__file__).with_name("_noise2void_script.py")
+    script = Path(__file__).with_name("noise2void_script.py")
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / f"{name}.npy" for name in ("train", "test", "out")]
         for path, images in zip(paths, (train, test), strict=False):

@@ -1,4 +1,4 @@
-"""What `emdiff bench io` measures in processes of their own: `python -m emdiff_app.benchmarks._io_probe TASK`.
+"""What `emdiff bench io` measures, each in a fresh process: `-m emdiff_app.benchmarks._processes.io_probe TASK`.
 
 A fresh process knows nothing of the file and has an honest amount of memory.
 """

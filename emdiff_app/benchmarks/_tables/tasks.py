@@ -12,14 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from emdiff_app.benchmarks._common.data import cifar
+from emdiff_app.benchmarks._learning.nuclei import nuclei
+from emdiff_app.benchmarks.learn_inpaint import MODEL, Masked
 from emdiff_app.diffusion import Batch
 from emdiff_app.images import IntensityScale
 from emdiff_app.physics import Imaging, ImagingModel
 
-from ._data import cifar
-from ._nuclei import nuclei
-from ._tables_size import Size
-from .learn_inpaint import MODEL, Masked
+from .size import Size
 
 __all__ = ["TASKS", "Published", "Scenes", "Task", "task_of"]
 

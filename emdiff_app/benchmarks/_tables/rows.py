@@ -12,17 +12,17 @@ from torch import Tensor
 
 from emdiff_app import posterior
 from emdiff_app.baselines.learners import LEARNERS
+from emdiff_app.benchmarks._common.kept import digest, kept_or_again, program
+from emdiff_app.benchmarks._learning.runs import say
 from emdiff_app.diffusion import Batch
 from emdiff_app.diffusion.device import device_for
 from emdiff_app.posterior.look import look
 
-from ._kept import digest, kept_or_again, program
-from ._learning_runs import say
-from ._tables_draws import SEED, Known, draws
-from ._tables_priors import dps_step, prior_of
-from ._tables_scores import of_draws
-from ._tables_size import Size
-from ._tables_tasks import Task
+from .draws import SEED, Known, draws
+from .priors import dps_step, prior_of
+from .scores import of_draws
+from .size import Size
+from .tasks import Task
 
 __all__ = ["CEILING", "ROWS", "Row", "fits", "row_of"]
 

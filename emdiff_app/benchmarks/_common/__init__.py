@@ -1,0 +1,1 @@
+"""What every benchmark uses: the page, its words, the images, results that are kept, figures and pictures."""

@@ -1,0 +1,1 @@
+"""The published tables: problems, learners, rows, pages; `tables.py` is the command."""
