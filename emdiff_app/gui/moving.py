@@ -21,8 +21,8 @@ CHUNK = 1 << 20
 LEAVE_S = 10.0
 """A worker that has said its last word may take so long to let go of the run."""
 LOCK, CONTROL = "lock", "control"
-NAMING_FILES = ("recipe.json", "inputs.json")
-"""These name images by their whole path, and some images lie in the run itself."""
+NAMING = "recipe.json"
+"""It names images by their whole path, and some images lie in the run itself."""
 
 Contents = dict[Path, int | None]
 """Everything in a run by its path within, folders before what they hold: the size of a file, None for a folder."""
@@ -62,8 +62,7 @@ def move_run(run: RunFolder, folder: Path, carry_on: Callable[[], bool]) -> RunF
             target = new_place(run, folder)
             with replacing(target, error=RunError) as unfinished:
                 _copy(run.path, unfinished, carry_on)
-                for name in NAMING_FILES:
-                    _rename_within(unfinished / name, run.path, target)
+                _rename_within(unfinished / NAMING, run.path, target)
     except _CalledOffError:
         return None
     _remove(run.path)

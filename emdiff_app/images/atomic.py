@@ -24,7 +24,10 @@ _UNFINISHED = "unfinished"
 def ensure_free(path: Path, *, overwrite: bool = False, error: type[EMDiffError] = StackError) -> None:
     """Refuse a target that exists (unless `overwrite`) or whose folder does not."""
     if not path.parent.is_dir():
-        raise error(f"{path}: the folder {path.parent} does not exist; nothing was written. Make it first.")
+        missing = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path.parent))
+        raise error(
+            f"{path}: the folder {path.parent} does not exist; nothing was written. Make it first."
+        ) from missing
     if path.exists() and not overwrite:
         raise error(
             f"{path} already exists and was left as it is; choose another name or ask to overwrite it "

@@ -202,6 +202,14 @@ class Recipe(BaseModel):
         return self.clean_steps if self.clean or self.similar else self.first_steps
 
 
+SETTLED = frozenset(
+    (
+        *("axes", "channel", "pixel_size_um", "model", "noise_per_image", "start", "anchor", "size"),
+        *("crops", "crop", "tries", "held_out", "seed"),
+    )
+)
+"""What the crops, the first samples and the network depend on: a run that has begun keeps to it."""
+
 PRESETS: dict[Preset, dict[str, Any]] = {
     "quick": {
         "rounds": 5,

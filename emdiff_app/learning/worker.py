@@ -1,5 +1,6 @@
 """One process at work on a run: it prepares, goes on from the last save, judges, saves and tells."""
 
+import contextlib
 import copy
 import math
 import os
@@ -13,8 +14,8 @@ import torch
 
 from emdiff_app.diffusion import LearnedPrior, parameter_count
 from emdiff_app.diffusion.memory import is_out_of_memory
-from emdiff_app.errors import RunError
-from emdiff_app.priors import write_prior
+from emdiff_app.errors import EMDiffError, RunError
+from emdiff_app.priors import read_card, write_prior
 
 from .judging.judgement import Judgement, write_preview
 from .judging.pictures import preview_picture, read_preview
@@ -24,9 +25,9 @@ from .preparing import prepare
 from .recipe import Recipe
 from .rounds import Rounds
 from .runs import events
-from .runs.checkpoint import latest, read_checkpoint
+from .runs.checkpoint import BEST, latest, read_checkpoint
 from .runs.control import FolderControl, StopRequested
-from .runs.inputs import Inputs
+from .runs.inputs import Inputs, InputsGoneError
 from .runs.run_folder import RunFolder
 from .runs.saving import Keeper
 from .runs.space import check_space, space_needed
@@ -53,7 +54,7 @@ class Worker:
         self.keeper = Keeper(run, recipe.save_every_s, tell)
         self.clock = clock_for(recipe, team.size)
         given = (*recipe.stacks, *recipe.clean, *recipe.similar, *((recipe.prior,) if recipe.prior else ()))
-        self.inputs = Inputs(run.path / "inputs.json", [Path(name) for name in given])
+        self.inputs = Inputs(run.path / "inputs.json", [Path(name) for name in given], run.settled)
         self._told = self._looked = 0.0
         self._began = time.monotonic()
         self._best = False
@@ -62,6 +63,7 @@ class Worker:
         if "OMP_NUM_THREADS" not in os.environ:  # whoever set it has a reason
             torch.set_num_threads(psutil.cpu_count(logical=False) or os.cpu_count() or 1)
         if self.team.leads:
+            self.run.make_folders()
             self.inputs.recall()
         self.prepared = prepare(
             self.recipe,
@@ -78,23 +80,25 @@ class Worker:
         try:
             self._restore()
             self._learn()
+            self._prior_of_the_best()
             self._all_written()
         except StopRequested:
             self.team.leave()
             self._stopped()
             return
+        except Exception:
+            self._rescue()
+            raise
         if self.team.leads:
             present = self.rounds.state.round  # the one after the last, unless the time was over before
             self.keeper.samples.forget(present)
             self.tell(events.Finished(round=present - 1, prior=self.run.prior.name))
 
     def _restore(self) -> None:
-        name, damaged = latest(self.run.checkpoints) if self.team.leads else (None, [])
-        for other in damaged:
-            self.tell(events.Notice(text=f"The checkpoint {other} is damaged; the one before it is used."))
-        name = self.team.agreed(name)
+        name = self.team.agreed(self._last_save() if self.team.leads else None)
         if name is not None:
             self._go_to(name)
+            self._prior_of_the_best()
         state, work = self.rounds.state, self.rounds.work
         channels, area = work.judged.shape[1], math.prod(work.imaging.domain)
         parameters = parameter_count(LearnedPrior(self.recipe.size, channels, 1.0))
@@ -116,6 +120,50 @@ class Worker:
                 resumed_from_round=None if name is None else max(state.round - 1, 0),
             )
         )
+
+    def _last_save(self) -> str | None:
+        """The newest one that is whole; one that is not is put aside, and told."""
+        name, damaged = latest(self.run.checkpoints)
+        if damaged and name is None and self.run.prior.exists():
+            raise RunError(
+                f"No save of this run can be read any more ({', '.join(damaged)}), so it cannot go on; its prior "
+                f"{self.run.prior.name} is kept as it is. Begin a new run with --start prior:{self.run.prior}"
+            )
+        if damaged:
+            instead = (
+                "no other is left, so the run begins anew" if name is None else f"{name} is used instead"
+            )
+            self.tell(
+                events.Notice(text=f"Damaged checkpoints were put aside ({', '.join(damaged)}); {instead}.")
+            )
+        return name
+
+    def _prior_of_the_best(self) -> None:
+        """See that the file of the prior is that of the best round, whatever was in the way of writing it before."""
+        if not self.team.leads or "best_round" not in self.rounds.state.notes:
+            return
+        wanted = int(self.rounds.state.notes["best_round"])
+        with contextlib.suppress(EMDiffError):
+            if read_card(self.run.prior).training.rounds == wanted:
+                return
+        for save in (BEST, latest(self.run.checkpoints)[0]):
+            if save is None or not (self.run.checkpoints / save).is_file():
+                continue
+            found = Rounds(self.prepared.work, self._judged)
+            with contextlib.suppress(Exception):  # damaged: the next one
+                found.restore(read_checkpoint(self.run.checkpoints / save))
+                last = found.state.round - 1 if found.state.stage == "e-step" else None
+                if int(found.state.notes["best_round"]) == last == wanted:
+                    found.state.round = wanted
+                    self._write_prior(found)
+                    return
+        if not self.run.prior.exists():
+            self.tell(
+                events.Notice(
+                    text=f"The prior of round {wanted}, the best one, is not there any more and no save holds it; "
+                    "resume the run with more rounds for another."
+                )
+            )
 
     def _go_to(self, name: str) -> None:
         try:
@@ -168,7 +216,7 @@ class Worker:
                 best=best,
             )
         )
-        preview = self.run.previews / f"round-{number:04d}.npz"
+        preview = self._preview(number)
 
         def show() -> None:
             write_preview(preview, result)
@@ -176,29 +224,48 @@ class Worker:
 
         self.keeper.write("preview", show)
         if best:
-            prior = copy.deepcopy(self.rounds.prior)
-            card = self.prepared.card(prior, self.rounds.state)
-
-            def pass_on() -> None:
-                crops = read_preview(preview)
-                picture = None if crops is None else preview_picture(crops)
-                write_prior(self.run.prior, prior, card, preview=picture)
-
-            self.keeper.write("prior", pass_on)
+            self._write_prior(self.rounds)
         self._best = best
+
+    def _write_prior(self, rounds: Rounds) -> None:
+        """The prior of a round that has just been judged, with its preview."""
+        prior = copy.deepcopy(rounds.prior)
+        card = self.prepared.card(prior, rounds.state)
+        preview = self._preview(rounds.state.round)
+
+        def pass_on() -> None:
+            crops = read_preview(preview)
+            picture = None if crops is None else preview_picture(crops)
+            write_prior(self.run.prior, prior, card, preview=picture)
+
+        self.keeper.write("prior", pass_on)
+
+    def _preview(self, number: int) -> Path:
+        return self.run.previews / f"round-{number:04d}.npz"
 
     def _keep(self, now: bool = False) -> None:
         """Save if it is time to, and see that the images are still there; only the leader of a team does."""
         if not self.team.leads:
             return
-        if time.monotonic() - self._looked > LOOK_S:
-            self._looked = time.monotonic()
-            self.inputs.check()
         training = self.rounds.state.stage in ("m-step", "denoise")
         if now or (self.keeper.due and (training or self.keeper.unsaved)):
             self._save()
         elif self.keeper.trouble and self.keeper.due:
             self.keeper.pay()
+        if time.monotonic() - self._looked > LOOK_S:
+            self._looked = time.monotonic()
+            self.inputs.check()
+
+    def _rescue(self) -> None:
+        """What was learned is saved where nothing but an image has gone missing."""
+        try:
+            self.inputs.check()
+        except InputsGoneError:
+            with contextlib.suppress(EMDiffError, OSError):
+                if self.team.leads:
+                    self._save()
+        except EMDiffError:
+            pass
 
     def _save(self) -> None:
         snapshot = self.rounds.snapshot()
@@ -224,12 +291,13 @@ class Worker:
             time.sleep(1.0)
 
     def _stopped(self) -> None:
-        self._keep(True)
         if not self.team.leads:
             return
+        self._save()
         self.run.clear_requests()
         kept = self.run.prior.name if self.run.prior.exists() else None
-        unsaved = "" if self.keeper.pay() else f"the disk refused the last save; {self.keeper.since()}"
+        what = "the last save" if self.keeper.unsaved else "a file of the run, which resuming makes good"
+        unsaved = "" if self.keeper.pay() else f"the disk refused {what}; {self.keeper.since()}"
         self.tell(events.Stopped(round=self.rounds.state.round, prior=kept, unsaved=unsaved))
 
     def _tick(self, phase: str, step: int, steps: int, loss: float | None) -> None:

@@ -7,12 +7,12 @@ import re
 import numpy as np
 import pytest
 import torch
-from emdiff_app.benchmarks._sampling.one_sampler import Outcome
-from emdiff_app.benchmarks._sampling.verdict import Comparison, in_short
 
 from emdiff_app import posterior
 from emdiff_app.benchmarks import Report, samplers
 from emdiff_app.benchmarks._sampling import one_sampler as sampling
+from emdiff_app.benchmarks._sampling.one_sampler import Outcome
+from emdiff_app.benchmarks._sampling.verdict import Comparison, in_short
 from emdiff_app.diffusion import Architecture, LearnedPrior
 from emdiff_app.errors import EMDiffError
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from emdiff_app.benchmarks._sampling.trust_cases import (
     FAULTS,
     MARGIN,
@@ -9,7 +10,6 @@ from emdiff_app.benchmarks._sampling.trust_cases import (
     planted_cases,
     sound_cases,
 )
-
 from emdiff_app.benchmarks.trust import run
 from emdiff_app.diffusion import LearnedPrior
 from emdiff_app.errors import EMDiffError

@@ -337,21 +337,17 @@ def test_a_run_that_has_come_to_its_end_stays(session, full, until, host, roomy)
     assert list(roomy.iterdir()) == []
 
 
-def test_folders_without_files_come_along_and_what_the_run_noted_of_its_images_too(
-    session, full, until, roomy
-):
+def test_folders_without_files_come_along_and_the_run_knows_its_images_again(session, full, until, roomy):
     old = full()
     session.stop_learning()
     until(lambda: session.learning.state is S.STOPPED)
     image = next((old / "images").iterdir())
-    noted = {str(image): "12 abc", "/elsewhere/cells.tif": "34 def"}
-    (old / "inputs.json").write_text(json.dumps(noted))
+    noted = json.dumps({"choices": {"seed": 0}, "images": ["12 34 abc"]})
+    (old / "inputs.json").write_text(noted)
     (old / "checkpoints").mkdir(exist_ok=True)
     np.save(old / "model.npy", np.arange(3))
     new = moving.move_run(RunFolder.open(old), roomy, lambda: True)
     assert (new.path / "checkpoints").is_dir()
     assert (new.path / "control").is_dir()
-    assert json.loads((new.path / "inputs.json").read_text()) == {
-        str(new.path / "images" / image.name): "12 abc",
-        "/elsewhere/cells.tif": "34 def",
-    }
+    assert (new.path / "inputs.json").read_text() == noted
+    assert new.recipe.stacks == (str(new.path / "images" / image.name),)

@@ -1,7 +1,7 @@
 """Checkpoints: everything a run needs to go on, written so that a power cut leaves the old or the new.
 
-A nested dictionary of tensors and plain values becomes one safetensors file: tensors under their path,
-the rest as JSON in its header. No pickle: a run folder may come from a colleague.
+A nested dictionary of tensors and plain values becomes one file: tensors under their path, the rest as JSON in its
+header.
 """
 
 import contextlib
@@ -11,16 +11,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import safetensors
-import safetensors.torch
 import torch
 
 from emdiff_app.errors import RunError
-from emdiff_app.images.atomic import replacing, write_bytes
+from emdiff_app.images.atomic import replacing
 
-__all__ = ["keep_as_best", "latest", "oldest_round", "read_checkpoint", "save_checkpoint"]
+from .tensor_files import read_tensors, write_tensors
+
+__all__ = ["BEST", "keep_as_best", "latest", "oldest_round", "read_checkpoint", "save_checkpoint"]
 
 KEPT = 3
+BEST = "best.safetensors"
 
 
 def save_checkpoint(folder: Path, round_number: int, step: int | None, state: dict[str, Any]) -> Path:
@@ -32,8 +33,7 @@ def save_checkpoint(folder: Path, round_number: int, step: int | None, state: di
     plain = _split(state, "", tensors)
     middle = "" if step is None else f"-step-{step:06d}"
     path = folder / f"round-{round_number:04d}{middle}.safetensors"
-    content = safetensors.torch.save(tensors, metadata={"plain": json.dumps(plain)})
-    write_bytes(path, content, error=RunError)
+    write_tensors(path, tensors, {"plain": json.dumps(plain)})
     for old in _all(folder)[:-KEPT]:
         old.unlink(missing_ok=True)
     return path
@@ -41,8 +41,7 @@ def save_checkpoint(folder: Path, round_number: int, step: int | None, state: di
 
 def keep_as_best(path: Path) -> None:
     """Keep a checkpoint as `best.safetensors` when the others go; not twice on the disk where it allows that."""
-    best = path.with_name("best.safetensors")
-    with replacing(best, overwrite=True, error=RunError) as temporary:
+    with replacing(path.with_name(BEST), overwrite=True, error=RunError) as temporary:
         try:
             os.link(path, temporary)
         except OSError:
@@ -50,13 +49,20 @@ def keep_as_best(path: Path) -> None:
 
 
 def latest(folder: Path) -> tuple[str | None, list[str]]:
-    """The name of the newest checkpoint that can be read, and of newer ones that cannot."""
+    """The name of the newest checkpoint that can be read, and of newer ones that cannot: these get another name.
+
+    That of the best round comes last. What is damaged stays for whoever wants to look at it, but out of the way of
+    those that follow.
+    """
     damaged: list[str] = []
-    for path in reversed(_all(folder)):
+    best = [folder / BEST] if (folder / BEST).is_file() else []
+    for path in (*reversed(_all(folder)), *best):
         try:
             read_checkpoint(path)
         except Exception:
             damaged.append(path.name)
+            with contextlib.suppress(OSError):
+                path.replace(path.with_name(f"{path.name}.damaged"))
         else:
             return path.name, damaged
     return None, damaged
@@ -76,10 +82,10 @@ def _all(folder: Path) -> list[Path]:
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """What was saved."""
-    with safetensors.safe_open(path, framework="pt") as file:
-        state: dict[str, Any] = json.loads(file.metadata()["plain"])
-        for name in file.keys():  # noqa: SIM118 - not a dictionary
-            _put(state, name.split("/"), file.get_tensor(name))
+    tensors, notes = read_tensors(path)
+    state: dict[str, Any] = json.loads(notes["plain"])
+    for name, tensor in tensors.items():
+        _put(state, name.split("/"), tensor)
     return _numbered(state)
 
 

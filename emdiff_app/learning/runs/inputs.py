@@ -1,104 +1,136 @@
-"""The images of a run are the same from its beginning to its end, whoever tidies up meanwhile.
+"""What a run learns from is the same from its beginning to its end, whoever tidies up, or edits, meanwhile.
 
-When it begins, the run notes the size of each file and a checksum of its first and last bytes; while it learns, and
-when it goes on, they are compared.
+When it begins, the run notes what its crops depend on: choices of the recipe, and of every image the size and a
+checksum. While it learns the images are looked at now and then; their content is compared where a file was touched,
+and always when a run goes on.
 """
 
+import errno
 import glob
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from emdiff_app.errors import RunError
 from emdiff_app.images.atomic import write_bytes
 
-__all__ = ["Inputs"]
+__all__ = ["Inputs", "InputsGoneError"]
 
-ENDS = 1 << 16
+LOOKED_AT = 1 << 26
+"""So many bytes are compared of all images together: of large ones blocks from all over the file."""
+BLOCK = 1 << 14
 MOST_ENTRIES = 20_000
 
 
-class Inputs:
-    """What the files were when the run began; `check` is cheap unless one has been touched."""
+class InputsGoneError(RunError):
+    """An image is not there now; what was learned from it is as good as before."""
 
-    def __init__(self, note: Path, files: Iterable[Path]) -> None:
-        self.note = note
-        self.files = list(files)
-        self.known: dict[str, str] = {}
-        self._stamps: dict[Path, tuple[int, int]] = {}
+
+class Inputs:
+    """What the files and the choices were when the run began; `check` is cheap unless a file has been touched."""
+
+    def __init__(self, note: Path, files: Sequence[Path], choices: Mapping[str, Any]) -> None:
+        self.note, self.files, self.choices = note, files, dict(choices)
+        self.known: list[str] = []
+        """A mark of each file: its size, how much of it was looked at, and what was seen there."""
+        self._stamps: dict[Path, str] = {}
 
     def recall(self) -> None:
         """Compare with what was noted when the run began, if it has begun."""
         try:
-            known = json.loads(self.note.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            noted = json.loads(self.note.read_text(encoding="utf-8"))
+            choices, known = dict(noted["choices"]), [str(mark) for mark in noted["images"]]
+        except (OSError, ValueError, KeyError, TypeError):
             return
-        self.known = known if isinstance(known, dict) else {}
+        changed = [name for name, value in self.choices.items() if choices.get(name) != value]
+        if changed or len(known) != len(self.files):
+            what = ", ".join(f"`{name}`" for name in changed or ["stacks"])
+            raise RunError(
+                f"The recipe was changed in {what}, which a run that has begun cannot follow: what it has drawn and "
+                "learned comes from the old one, and is kept. Put the old one back and resume, or start a new run."
+            )
+        self.known = known
         self.check()
 
     def begin(self) -> None:
-        """Note what the images are, unless that is known."""
+        """Note what the images and choices are, unless that is known."""
         if not self.known:
-            self.known = {str(file): self._mark(file) for file in self.files}
-            write_bytes(self.note, json.dumps(self.known, indent=2).encode(), error=RunError)
+            share = LOOKED_AT // max(len(self.files), 1)
+            self._stamps = {file: self._stamp(file) for file in self.files}
+            self.known = [self._mark(file, share) for file in self.files]
+            noted = {"choices": self.choices, "images": self.known}
+            write_bytes(self.note, json.dumps(noted, indent=2).encode(), error=RunError)
 
     def check(self) -> None:
         """Refuse to go on with other images; before the run has begun, any will do."""
-        for file in self.files if self.known else ():
+        for file, known in zip(self.files, self.known, strict=False):
             stamp = self._stamp(file)
             if stamp == self._stamps.get(file):
                 continue
-            if self.known.setdefault(str(file), self._mark(file)) != self._mark(file):
+            if self._mark(file, int(known.split()[1])) != known:
                 raise RunError(
                     f"{file.name} is not the image any more that this run began with; what was saved is kept. Put the "
                     f"old one back at {file} and resume, or start a new run."
                 )
             self._stamps[file] = stamp
 
-    def _stamp(self, file: Path) -> tuple[int, int]:
-        try:
-            found = [each.stat() for each in _matched(file) or [file]]
-        except OSError as error:
-            raise self._gone(file, error) from None
-        return max(each.st_mtime_ns for each in found), sum(each.st_size for each in found)
-
-    def _mark(self, file: Path) -> str:
-        """Of a file, its size and ends; of a folder or a pattern, the names and sizes of what is in it."""
+    def _stamp(self, file: Path) -> str:
+        """Changes when somebody has written one of its files."""
         found = hashlib.sha256()
         try:
-            if matched := _matched(file):
-                size = 0
-                for each in matched[:MOST_ENTRIES]:
-                    own = each.stat().st_size
-                    found.update(f"{each} {own}\n".encode())
-                    size += own
-            elif file.is_dir():
-                size = 0
-                for entry in sorted(os.scandir(file), key=lambda e: e.name)[:MOST_ENTRIES]:
-                    own = entry.stat().st_size if entry.is_file() else 0
-                    found.update(f"{entry.name} {own}\n".encode())
-                    size += own
-            else:
-                size = file.stat().st_size
-                with file.open("rb") as opened:
-                    found.update(opened.read(ENDS))
-                    opened.seek(max(0, size - ENDS))
-                    found.update(opened.read(ENDS))
+            for name, path in self._parts(file):
+                about = path.stat()
+                found.update(f"{name} {about.st_size} {about.st_mtime_ns}\n".encode())
         except OSError as error:
             raise self._gone(file, error) from None
-        return f"{size} {found.hexdigest()[:32]}"
+        return found.hexdigest()
 
-    def _gone(self, file: Path, error: OSError) -> RunError:
-        return RunError(
+    def _mark(self, file: Path, share: int) -> str:
+        found, total = hashlib.sha256(), 0
+        try:
+            parts = self._parts(file)
+            own = max(share // len(parts), 2 * BLOCK)
+            for name, path in parts:
+                size = path.stat().st_size
+                found.update(f"{name} {size}\n".encode())
+                _take(path, size, own, found)
+                total += size
+        except OSError as error:
+            raise self._gone(file, error) from None
+        return f"{total} {share} {found.hexdigest()[:32]}"
+
+    def _parts(self, file: Path) -> list[tuple[str, Path]]:
+        """The file itself, or all files of a folder or of a pattern such as `cells_*.tif`, each with a name."""
+        if file.is_dir():
+            inside = sorted(path for path in file.rglob("*") if path.is_file())
+            found = [(path.relative_to(file).as_posix(), path) for path in inside]
+        elif not file.exists() and set(str(file)) & set("*?[]"):
+            names = sorted(glob.glob(str(file), recursive=True))  # noqa: PTH207 - may be absolute
+            found = [(Path(name).name, Path(name)) for name in names]
+        else:
+            found = [("", file)]
+        if not found:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(file))
+        return found[:MOST_ENTRIES]
+
+    def _gone(self, file: Path, error: OSError) -> InputsGoneError:
+        return InputsGoneError(
             f"{file.name} cannot be read any more ({error.strerror}); what was saved is kept. Put it back at {file} "
             "and resume, or start a new run."
         )
 
 
-def _matched(file: Path) -> list[Path]:
-    """The files of a pattern such as `cells_*.tif`, which one stack may be opened from; none where it is a name."""
-    if file.exists() or not set(str(file)) & set("*?[]"):
-        return []
-    return sorted(Path(name) for name in glob.glob(str(file), recursive=True))  # noqa: PTH207 - may be absolute
+def _take(path: Path, size: int, share: int, found: Any) -> None:
+    """All of a file, or blocks that lie evenly in it, the first and the last among them."""
+    with path.open("rb") as opened:
+        if size <= share:
+            while block := opened.read(1 << 20):
+                found.update(block)
+            return
+        count = share // BLOCK
+        for number in range(count):
+            opened.seek((size - BLOCK) * number // (count - 1))
+            found.update(opened.read(BLOCK))

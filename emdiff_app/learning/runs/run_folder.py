@@ -3,12 +3,12 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
 from emdiff_app.errors import RunError
-from emdiff_app.learning.recipe import Recipe
+from emdiff_app.learning.recipe import SETTLED, Recipe
 
 from .events import EventFollower, EventWriter
 from .lock import is_held
@@ -100,6 +100,17 @@ class RunFolder:
             raise RunError(f"{file} cannot be used: {where}: {first['msg']}. Mend that field.") from None
         except OSError as error:
             raise RunError(f"{file} cannot be read ({error.strerror}).") from None
+
+    @property
+    def settled(self) -> dict[str, Any]:
+        """The choices that a run which has begun keeps to, as they stand in its recipe now."""
+        recipe = Recipe.model_validate_json((self.path / "recipe.json").read_bytes())
+        return recipe.model_dump(mode="json", include=set(SETTLED))
+
+    def make_folders(self) -> None:
+        """Those that a copy may have left behind, since they were empty."""
+        for folder in (self.checkpoints, self.previews, self.control):
+            folder.mkdir(exist_ok=True)
 
     @property
     def is_worked_on(self) -> bool:

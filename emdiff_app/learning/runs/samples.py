@@ -9,12 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import safetensors
-import safetensors.torch
 from torch import Tensor
 
 from emdiff_app.errors import RunError
-from emdiff_app.images.atomic import write_bytes
+
+from .tensor_files import DamagedError, read_tensors, write_tensors
 
 __all__ = ["Samples", "Tensors"]
 
@@ -42,12 +41,10 @@ class Samples:
             tensors, by = self._refused[path]
             return tensors if drawn_by in (None, by) else None
         try:
-            with safetensors.safe_open(path, framework="pt") as file:
-                if drawn_by not in (None, (file.metadata() or {}).get("drawn_by")):
-                    return None
-                return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no dictionary
-        except (OSError, safetensors.SafetensorError):
+            tensors, notes = read_tensors(path)
+        except (OSError, DamagedError):
             return None
+        return tensors if drawn_by in (None, notes.get("drawn_by")) else None
 
     def write(self, path: Path, tensors: Tensors, drawn_by: str = "") -> None:
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
@@ -58,9 +55,8 @@ class Samples:
         """Write what the disk has refused so far; False while it still refuses."""
         for path, (tensors, drawn_by) in list(self._refused.items()):
             try:
-                _make_folder(path.parent)
-                content = safetensors.torch.save(tensors, {"drawn_by": drawn_by})
-                write_bytes(path, content, error=RunError)
+                _make_folder(path.parent, self.folder.parent)
+                write_tensors(path, tensors, {"drawn_by": drawn_by})
             except RunError as error:
                 self.complain(error)
                 return False
@@ -76,8 +72,10 @@ class Samples:
             del self._refused[path]
 
 
-def _make_folder(path: Path) -> None:
+def _make_folder(path: Path, run: Path) -> None:
+    """In the run folder, where that is: a disk that is away must not get a second one in its place."""
     try:
+        run.stat()
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(f"{path} could not be made ({error.strerror}); nothing was changed.") from error
