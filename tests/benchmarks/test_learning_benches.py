@@ -150,7 +150,7 @@ def test_the_cost_of_a_round_is_told_beside_the_published_algorithm(small, monke
     passes = re.search(r"as published: E-step \| [\d.]+ \| (\d+) \| (\d+) \|", page)
     assert int(passes[1]) == pytest.approx(3 * 40 * int(passes[2]), rel=0.1)
     judged = re.findall(
-        r"\| (?:EMDiff|EMDiffusion as published) \| \d+ \| ([\d.-]+) \| ([\d.]+) \| ([\d.]+) \|", page
+        r"\| (?:EMDiff|EMDiffusion as published) \| \d+ \| \d+ \| ([\d.-]+) \| ([\d.]+) \| ([\d.]+) \|", page
     )
     scores, pairs, ones = zip(*(map(float, row) for row in judged), strict=True)
     gain = float(re.search(r"standard error\) \| ([+-][\d.]+)", page)[1])
@@ -216,3 +216,8 @@ def test_recipes_are_recipes(name):
 
     model = ImagingModel(noise=GaussianNoise(sigma=0.1))
     Recipe(stacks=("a.tif",), model=model, **getattr(recipes, name))
+
+
+def test_both_runs_whose_cost_is_compared_learn_from_the_same_crops():
+    chosen = ("crop", "crops", "tries", "held_out", "size", "start", "first_steps")
+    assert all(learn_cost.OURS[name] == learn_cost.THEIRS[name] for name in chosen)
