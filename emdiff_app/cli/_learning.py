@@ -110,11 +110,10 @@ def learn_here(run: RunFolder, as_json: bool, time_limit: float | None = None) -
     """Work on a run in this process, for so many minutes at most; Ctrl-C stops it and keeps what was learned."""
     from emdiff_app.learning import learn
 
-    teller = Teller()
-    run.clear_requests()
+    teller, forget = Teller(), run.requests  # looked up before this process may be asked to stop
     try:
         with asked_to_stop(run):
-            learn(run, on_event=teller, time_limit_min=time_limit)
+            learn(run, on_event=teller, time_limit_min=time_limit, forget=forget)
     except KeyboardInterrupt:
         say(f"Ended at once; the last save is kept. Go on with: emdiff resume {run.path}")
         raise

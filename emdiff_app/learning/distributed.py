@@ -34,6 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         run = RunFolder.open(given.run)
+        forget = run.requests
         if "RANK" not in os.environ:
             raise EMDiffError(
                 "This is one process of a team; start all of them by `torchrun --nproc-per-node N -m "
@@ -45,10 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
     except EMDiffError as error:
         print(f"emdiff: {error}", file=sys.stderr)
         return 2
-    if team.leads:
-        run.clear_requests()
     try:
-        return 0 if learn(run, _say if team.leads else _complain, team) else 1
+        return 0 if learn(run, _say if team.leads else _complain, team, forget=forget) else 1
     finally:
         team.close()
 

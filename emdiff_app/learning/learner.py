@@ -2,7 +2,7 @@
 
 import os
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import Any
 
@@ -24,16 +24,20 @@ def learn(
     team: Team | None = None,
     *,
     time_limit_min: float | None = None,
+    forget: Mapping[str, int] | None = None,
 ) -> bool:
     """Do the work that the run's recipe asks for, from its last checkpoint on; True if it ended well.
 
-    `time_limit_min` counts from now and takes the place of the recipe's. Where another worker is at it, or nothing can
-    be written, only `on_event` hears of it.
+    `time_limit_min` counts from now and takes the place of the recipe's. Requests to `forget`, which were meant for a
+    worker before this one, are cleared once it is sure that none is at it. Where another worker is at it, or nothing
+    can be written, only `on_event` hears of it.
     """
     team = team or Alone()
     job = os.environ.get("TORCHELASTIC_RUN_ID", "") if team.size > 1 else ""
     try:
         with Lock(run.path / "lock", job) if team.leads else nullcontext():
+            if team.leads:
+                run.clear_requests(forget or {})
             return _told(run, on_event, team, time_limit_min)
     except (EMDiffError, OSError) as error:
         text = (

@@ -1,5 +1,6 @@
 """Learning from the command line: start, look on, interrupt, go on."""
 
+import errno
 import io
 import json
 import os
@@ -207,6 +208,67 @@ def test_a_worker_on_a_run_that_has_one_says_so_and_leaves(files, capsys):
         assert json.loads(capsys.readouterr().out)["worked_on"] is True
     assert main(["watch", str(run.path), "--once", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["worked_on"] is False
+
+
+def test_a_second_worker_that_is_refused_leaves_the_first_one_paused(files, capsys):
+    assert main(learn_words(files, "--only-prepare")) == 0
+    run = RunFolder.open(files / "run")
+    run.ask("pause")
+    with Lock(run.path / "lock"):
+        assert main(["resume", str(run.path)]) == 2
+        assert "is at work on" in capsys.readouterr().err
+    assert run.asked("pause")
+
+
+@pytest.mark.parametrize("request_from_before", ["pause", "stop"])
+def test_going_on_forgets_what_a_worker_before_was_asked(files, request_from_before):
+    assert main(learn_words(files, "--only-prepare")) == 0
+    run = RunFolder.open(files / "run")
+    run.ask(request_from_before)
+    assert main(["resume", str(run.path)]) == 0
+    assert run.follower().read()[-1].kind == "finished"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are not sent to oneself there")
+def test_ctrl_c_before_a_run_has_begun_is_not_forgotten(files, capsys, monkeypatch):
+    assert main(learn_words(files, "--only-prepare")) == 0
+    run, taken = RunFolder.open(files / "run"), Lock.__enter__
+    run.ask("stop")
+
+    def slow_disk(lock):
+        time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGINT)
+        return taken(lock)
+
+    monkeypatch.setattr(Lock, "__enter__", slow_disk)
+    assert main(["resume", str(run.path)]) == 0
+    assert f"Go on with: emdiff resume {run.path}" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="folders cannot be made read-only there")
+def test_a_run_on_a_read_only_disk_is_refused_in_one_sentence(files, capsys, monkeypatch):
+    assert main(learn_words(files, "--only-prepare")) == 0
+    run = RunFolder.open(files / "run")
+    run.ask("pause")
+    opened, unlinked = os.open, os.unlink
+
+    def refuse(path, writes):
+        if writes and str(path).startswith(str(run.path)):
+            raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    def os_open(path, flags, *rest, **named):
+        refuse(path, flags & (os.O_WRONLY | os.O_RDWR))
+        return opened(path, flags, *rest, **named)
+
+    def os_unlink(path, **named):
+        refuse(path, True)
+        return unlinked(path, **named)
+
+    monkeypatch.setattr(os, "open", os_open)  # whoever runs the tests may be root, whom no permission stops
+    monkeypatch.setattr(os, "unlink", os_unlink)
+    assert main(["resume", str(run.path)]) == 2
+    assert "cannot be written (Read-only file system)" in capsys.readouterr().err
+    assert run.asked("pause")
 
 
 @pytest.fixture

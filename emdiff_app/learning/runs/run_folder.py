@@ -1,6 +1,8 @@
 """A run is a folder: what was asked (recipe), what happened (events), where it can go back to."""
 
+import contextlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -123,6 +125,17 @@ class RunFolder:
     def asked(self, request: Literal["pause", "stop"]) -> bool:
         return os.path.lexists(self.control / request)
 
-    def clear_requests(self) -> None:
+    @property
+    def requests(self) -> dict[str, int]:
+        """What is asked for at present, and when it was."""
+        made = {}
         for request in ("pause", "stop"):
-            (self.control / request).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                made[request] = (self.control / request).lstat().st_mtime_ns
+        return made
+
+    def clear_requests(self, made: Mapping[str, int] | None = None) -> None:
+        """Forget what is asked for: all of it, or only what was `made` before and not again since."""
+        for request, when in self.requests.items():
+            if made is None or made.get(request) == when:
+                (self.control / request).unlink(missing_ok=True)
