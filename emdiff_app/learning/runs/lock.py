@@ -25,6 +25,8 @@ __all__ = ["Lock", "is_held"]
 
 BEAT_S = 10.0
 STALE_S = 60.0
+UNNAMED = "none"
+"""What `torchrun` calls every job that was given no name: two of them have nothing in common."""
 UNSUPPORTED = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}
 
 
@@ -42,6 +44,8 @@ class Lock:
 
     def __init__(self, path: Path, job: str = "") -> None:
         self.path = path
+        if job == UNNAMED:
+            job = ""
         self.me = {"host": platform.node(), "pid": os.getpid(), "job": job}
         self._file: int | None = None
         self._done = threading.Event()
