@@ -140,7 +140,7 @@ def keep_model(runs: Path, model: ImagingModel) -> Path:
 
 def learn_line(images: Sequence[ImageRef], model: Path | None, choices: Choices) -> str:
     """`emdiff learn ...` that does what Start learning would; without a model it measures the noise, too."""
-    options = {field: f"--{field.replace('_', '-')}" for field in ("rounds", "seed")}
+    options = {field: f"--{field.replace('_', '-')}" for field in ("rounds", "crop", "seed")}
     options["time_limit_min"] = "--time-limit"
     unknown = sorted(choices.changes.keys() - options.keys())
     if unknown:

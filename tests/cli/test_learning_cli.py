@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from contextlib import nullcontext
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from rich.console import Console
 
 from emdiff_app import learning
 from emdiff_app.cli import _watching, main, watch
+from emdiff_app.errors import RunError
 from emdiff_app.images import save_stack, stack_from_array
 from emdiff_app.learning import RunFolder, Story, events
 from emdiff_app.learning.runs.lock import Lock
@@ -189,6 +191,51 @@ def test_wrong_wishes_are_refused_in_a_sentence_and_leave_nothing(files, capsys,
     assert said in error
     assert "othing was started" in error
     assert not (files / "run").exists()
+
+
+def test_a_disk_that_is_full_when_a_run_is_made_leaves_nothing(files, capsys, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr("emdiff_app.images.atomic._flush", refuse)
+        assert main(learn_words(files, "--only-prepare")) == 2
+        assert "disk is full" in capsys.readouterr().err
+    assert not (files / "run").exists()
+    assert main(learn_words(files, "--only-prepare")) == 0
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="names are text elsewhere")
+def test_a_name_that_is_no_text_is_refused_and_leaves_nothing(files, capsys):
+    odd = Path(os.fsdecode(os.fsencode(files) + b"/bad\xff.tif"))
+    shutil.copy(files / "cells.tif", odd)
+    assert main([str(odd) if word.endswith("cells.tif") else word for word in learn_words(files)]) == 2
+    assert "is not a name in UTF-8" in capsys.readouterr().err
+    assert not (files / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"), [(["--crop", "128"], "(--crop)"), (["--device", "cuda"], "emdiff doctor")]
+)
+def test_where_nothing_could_be_started_no_folder_is_in_the_way(files, capsys, monkeypatch, words, said):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    inside = files / "new" / "run"
+    assert main([*learn_words(files), "--out", str(inside), *words]) == 2
+    assert said in capsys.readouterr().err
+    assert not inside.parent.exists()
+    inside.mkdir(parents=True)
+    assert main([*learn_words(files), "--out", str(inside), *words]) == 2
+    assert list(inside.iterdir()) == []
+
+
+def test_a_run_that_has_begun_is_kept_when_it_fails(files, monkeypatch):
+    def work(worker):
+        worker.tell(events.Progress(round=0, phase="start", step=1, steps=2))
+        raise RunError("It broke. Resume it.")
+
+    monkeypatch.setattr("emdiff_app.learning.learner.Worker.work", work)
+    assert main(learn_words(files)) == 2
+    assert (files / "run" / "recipe.json").exists()
 
 
 def test_an_old_run_is_not_overwritten_but_offered(files, capsys):

@@ -8,18 +8,21 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError
 
 from emdiff_app.errors import RunError
+from emdiff_app.images.atomic import write_bytes
 from emdiff_app.learning.recipe import Recipe
 
-from .events import EventFollower, EventWriter
+from .events import EventFollower, EventWriter, Failed, Started
 from .lock import is_held
 from .model_files import gathered
+from .undoing import take_back, to_be_made
 
 __all__ = ["Request", "RunFolder"]
 
 Request = Literal["pause", "resume", "stop"]
-RECIPE_LIMIT = 1 << 20
+RECIPE_LIMIT = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -30,18 +33,21 @@ class RunFolder:
 
     @classmethod
     def create(cls, path: Path, recipe: Recipe) -> "RunFolder":
-        """Make a new run; a folder that already holds something is never taken over."""
+        """Make a new run, or nothing; a folder that already holds something is never taken over."""
         path = cls.check_free(path)
-        run = cls(path)
+        run, made = cls(path), to_be_made(path)
         try:
             for folder in (run.checkpoints, run.previews, run.control):
                 folder.mkdir(parents=True, exist_ok=True)
             own = recipe.model_copy(update={"model": gathered(recipe.model, path)})
-            (path / "recipe.json").write_text(own.model_dump_json(indent=2), encoding="utf-8")
-        except OSError as error:
-            raise RunError(
-                f"No run folder could be made at {path} ({error.strerror}); choose another."
-            ) from None
+            write_bytes(path / "recipe.json", _written(own), overwrite=False, error=RunError)
+        except BaseException as error:
+            take_back(path, made)
+            if isinstance(error, OSError):
+                raise RunError(
+                    f"No run folder could be made at {path} ({error.strerror}); choose another."
+                ) from None
+            raise
         return run
 
     @staticmethod
@@ -104,6 +110,15 @@ class RunFolder:
             raise RunError(f"{file} cannot be read ({error.strerror}).") from None
 
     @property
+    def is_bare(self) -> bool:
+        """Whether nothing of worth is in it: nobody works on it, nothing was learned, all that was said is why not."""
+        folders = (self.checkpoints, self.previews, self.samples)
+        if self.is_worked_on or self.prior.exists() or any(any(f.iterdir()) for f in folders if f.is_dir()):
+            return False
+        told = self.follower().read()
+        return all(isinstance(e, Started) or (isinstance(e, Failed) and not e.details) for e in told)
+
+    @property
     def is_worked_on(self) -> bool:
         """Whether a worker seems to be at it, here or on another computer."""
         return is_held(self.path / "lock")
@@ -139,3 +154,22 @@ class RunFolder:
         for request, when in self.requests.items():
             if made is None or made.get(request) == when:
                 (self.control / request).unlink(missing_ok=True)
+
+
+def _written(recipe: Recipe) -> bytes:
+    """What can be read again."""
+    try:
+        content = recipe.model_dump_json(indent=2).encode()
+    except PydanticSerializationError:
+        names = (*recipe.stacks, *recipe.clean, *recipe.similar, recipe.prior or "")
+        shown = [name.encode(errors="backslashreplace").decode() for name in names]
+        odd = next((s for s, name in zip(shown, names, strict=True) if s != name), "A name")
+        raise RunError(
+            f"{odd} is not a name in UTF-8, which a recipe is written in, so nothing was started. Rename it."
+        ) from None
+    if len(content) > RECIPE_LIMIT:
+        raise RunError(
+            f"A recipe of {len(content) / 1e6:.0f} MB is too large, so nothing was started. Give fewer files, or the "
+            "folder that they are in."
+        )
+    return content
