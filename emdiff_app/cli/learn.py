@@ -33,7 +33,7 @@ def command(
 ) -> None:
     """Learn what clean images look like from corrupted ones alone."""
     from emdiff_app.images import open_stack
-    from emdiff_app.learning import PRESETS, RunFolder, one_channel
+    from emdiff_app.learning import PRESETS, RunFolder, each_once, one_channel
     from emdiff_app.learning.runs.undoing import take_back, to_be_made
 
     from ._learning import learn_here
@@ -54,8 +54,10 @@ def command(
     }
     fields = PRESETS[preset] | {name: value for name, value in given.items() if value is not None}
     fields |= {"device": device, "seed": seed, **_start(start)}
-    paths = [path.absolute() for path in stacks]
     RunFolder.check_free(out)
+    paths, again = each_once([path.absolute() for path in stacks])
+    for sentence in again:
+        say(sentence)
     for path in paths:
         with open_stack(path, axes=axes, pixel_size=pixel_size, channel=channel) as stack:
             one_channel(stack)

@@ -214,6 +214,28 @@ def test_a_name_that_is_no_text_is_refused_and_leaves_nothing(files, capsys):
     assert not (files / "run").exists()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_an_image_that_is_given_twice_is_used_once_whatever_it_is_called(files, capsys):
+    (files / "link.tif").symlink_to(files / "cells.tif")
+    os.link(files / "cells.tif", files / "hard.tif")
+    cells = files / "cells.tif"
+    more = [cells, files / "." / "cells.tif", files / "link.tif", files / "hard.tif", files / "cell*.tif"]
+    words = learn_words(files, "--only-prepare")
+    assert main([*words[:2], *map(str, more), *words[2:]]) == 0
+    assert RunFolder.open(files / "run").recipe.stacks == (str(cells),)
+    said = capsys.readouterr().err
+    assert said.count("is used once") == len(more)
+    assert "link.tif is used once" in said
+
+
+def test_images_of_which_some_are_given_twice_are_refused(files, capsys):
+    shutil.copy(files / "cells.tif", files / "more.tif")
+    words = learn_words(files)
+    assert main([*words[:2], str(files / "*.tif"), *words[2:]]) == 2
+    assert "Some images of *.tif are also those of cells.tif" in capsys.readouterr().err
+    assert not (files / "run").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "said"), [(["--crop", "128"], "(--crop)"), (["--device", "cuda"], "emdiff doctor")]
 )
