@@ -4,11 +4,13 @@ import errno
 import io
 import json
 import os
+import platform
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -23,6 +25,7 @@ from emdiff_app.cli import _watching, main, watch
 from emdiff_app.errors import RunError
 from emdiff_app.images import save_stack, stack_from_array
 from emdiff_app.learning import RunFolder, Story, events
+from emdiff_app.learning.runs import lock
 from emdiff_app.learning.runs.lock import Lock
 from emdiff_app.priors import read_card
 
@@ -118,7 +121,7 @@ def test_a_worker_that_is_just_starting_is_waited_for(files, capsys, monkeypatch
         looks.append(None)
         if len(looks) == 4:
             run.writer().write(events.Finished(round=2, prior="prior.emprior"))
-        return len(looks) > 2
+        return 2 < len(looks) < 6
 
     monkeypatch.setattr(watch.time, "sleep", lambda _: None)
     monkeypatch.setattr(RunFolder, "is_worked_on", property(worked_on))
@@ -340,6 +343,86 @@ def test_a_run_on_a_read_only_disk_is_refused_in_one_sentence(files, capsys, mon
     assert run.asked("pause")
 
 
+def held_by(run, host, pid, seconds_ago=0.0):
+    """The lock of a run as another process has left it."""
+    file = run.path / "lock"
+    file.write_text(json.dumps({"host": host, "pid": pid, "job": ""}))
+    os.utime(file, (time.time() - seconds_ago,) * 2)
+    return file
+
+
+def worked_on(run, capsys):
+    """What `watch --once` says of it."""
+    capsys.readouterr()
+    assert main(["watch", str(run.path), "--once", "--json"]) == 0
+    return json.loads(capsys.readouterr().out)["worked_on"]
+
+
+def test_a_worker_of_this_computer_that_was_killed_is_missed_at_once(files, capsys):
+    run = begun(files)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as worker:
+        held_by(run, platform.node(), worker.pid)
+        assert worked_on(run, capsys)
+        worker.kill()
+        time.sleep(0.3)  # it is not waited for yet, as where a shell has started it
+        assert not worked_on(run, capsys)
+    held_by(run, platform.node(), os.getpid(), 86400)  # its number was given to another process since
+    assert not worked_on(run, capsys)
+
+
+@pytest.mark.parametrize("ahead", [200, -5000])
+def test_a_worker_elsewhere_is_believed_by_its_heartbeat_not_by_its_clock(files, capsys, monkeypatch, ahead):
+    monkeypatch.setattr(lock, "BEAT_S", 1.0)
+    monkeypatch.setattr(lock, "LISTEN_S", 0.05)
+    run = begun(files)
+    file, over = held_by(run, "somewhere-else", 4, ahead), threading.Event()
+    assert not worked_on(run, capsys)
+
+    def beat():
+        count = 0
+        while not over.wait(0.3):
+            count += 1
+            os.utime(file, (time.time() - ahead + count,) * 2)
+
+    heart = threading.Thread(target=beat)
+    heart.start()
+    try:
+        assert worked_on(run, capsys)
+    finally:
+        over.set()
+        heart.join()
+
+
+def test_a_worker_elsewhere_whose_heart_stands_still_is_given_up(files, monkeypatch):
+    run = begun(files)
+    held_by(run, "somewhere-else", 4)
+    assert run.is_worked_on
+    assert not RunFolder(run.path.parent / "nowhere").is_worked_on
+    monkeypatch.setattr(lock, "STALE_S", 0.05)
+    time.sleep(0.06)
+    assert not run.is_worked_on
+
+
+def test_an_old_end_is_not_taken_for_the_end_of_a_run_that_is_taken_up_again(files, capsys, monkeypatch):
+    run, looks = begun(files), []
+    run.writer().write(events.Stopped(round=1))
+    holder = Lock(run.path / "lock")
+
+    def sleep(_):
+        looks.append(None)
+        if len(looks) == 3:
+            run.writer().write(events.Started(rounds=2, device="cpu", images=1, crops=8, parameters=9))
+            run.writer().write(events.Finished(round=2, prior="prior.emprior"))
+            holder.__exit__(None, None, None)
+
+    monkeypatch.setattr(watch.time, "sleep", sleep)
+    holder.__enter__()
+    capsys.readouterr()
+    assert main(["watch", str(run.path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["outcome"] == "finished"
+    assert len(looks) == 3
+
+
 @pytest.fixture
 def shown(files):
     """What the live view shows of a story, while somebody is at work or not."""
@@ -382,14 +465,16 @@ def test_the_live_view_tells_where_the_run_is_and_how_well_it_goes(shown):
     assert "Paused: round 3/12" in shown(story)
     story.take(events.Failed(text="It broke. Resume it."))
     assert "It broke. Resume it." in shown(story)
+    assert "about to go on with it" in shown(story)
+    assert "about to go on with it" not in shown(story, at_work=False)
 
 
 def test_a_run_that_was_stopped_with_a_full_disk_does_not_say_that_all_is_kept(shown):
     story = Story()
     story.take(events.Stopped(round=3))
-    assert "what was learned is kept." in shown(story)
+    assert "what was learned is kept." in shown(story, at_work=False)
     story.take(events.Stopped(round=3, unsaved="the last save, 40 min ago, is safe."))
-    assert "in round 3; the last save, 40 min ago, is safe." in shown(story)
+    assert "in round 3; the last save, 40 min ago, is safe." in shown(story, at_work=False)
 
 
 def test_a_run_that_nobody_works_on_is_said_to_be_so(shown):

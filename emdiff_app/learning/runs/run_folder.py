@@ -4,6 +4,7 @@ import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -15,7 +16,7 @@ from emdiff_app.images.atomic import write_bytes
 from emdiff_app.learning.recipe import Recipe
 
 from .events import EventFollower, EventWriter, Failed, Started
-from .lock import is_held
+from .lock import Heartbeat
 from .model_files import gathered
 from .undoing import take_back, to_be_made
 
@@ -121,7 +122,15 @@ class RunFolder:
     @property
     def is_worked_on(self) -> bool:
         """Whether a worker seems to be at it, here or on another computer."""
-        return is_held(self.path / "lock")
+        return self._heartbeat.look()
+
+    def shows_life(self) -> bool:
+        """The same, after waiting for a sign of life where a worker elsewhere seems to be gone."""
+        return self._heartbeat.listen()
+
+    @cached_property
+    def _heartbeat(self) -> Heartbeat:
+        return Heartbeat(self.path / "lock")
 
     def writer(self) -> EventWriter:
         return EventWriter(self.path / "events.jsonl")
