@@ -62,6 +62,7 @@ class Teller:
     def result(self, run: RunFolder) -> dict[str, Any]:
         """What a machine wants to know at the end."""
         story = self.story
+        left = story.progress.remaining_s if story.progress and story.outcome is None else None
         best = None if story.best is None else {"round": story.best.round, "held_out": story.best.held_out}
         return {
             "run": str(run.path),
@@ -70,7 +71,7 @@ class Teller:
             "best": best,
             "round": story.progress.round if story.progress else None,
             "rounds": story.started.rounds if story.started else None,
-            "remaining_s": story.progress.remaining_s if story.progress else None,
+            "remaining_s": left,
             "error": story.outcome.text if isinstance(story.outcome, e.Failed) else None,
         }
 

@@ -57,6 +57,7 @@ def test_from_a_stack_to_a_prior_that_carries_its_picture(files, capsys):
     result = json.loads(answer.out)
     assert result["outcome"] == "finished"
     assert result["round"] == result["rounds"]
+    assert result["remaining_s"] is None
     assert "on cpu" in answer.err
     card = read_card(files / "run" / "prior.emprior")
     assert "preview.png" in card.sha256
@@ -268,6 +269,31 @@ def test_an_old_run_is_not_overwritten_but_offered(files, capsys):
     capsys.readouterr()
     assert main(learn_words(files)) == 2
     assert f"emdiff resume {files / 'run'}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("minutes", ["-5", "0", "nan"])
+def test_a_time_limit_that_is_none_is_refused_when_going_on(files, capsys, minutes):
+    assert main(learn_words(files, "--only-prepare")) == 0
+    assert main(["resume", str(files / "run"), "--time-limit", minutes]) == 2
+    assert "--time-limit" in capsys.readouterr().err
+    assert not (files / "run" / "events.jsonl").exists()
+
+
+def test_a_file_in_the_place_of_the_run_is_called_a_file(files, capsys):
+    assert main([*learn_words(files), "--out", str(files / "model.json")]) == 2
+    assert "model.json is a file" in capsys.readouterr().err
+
+
+def test_a_disk_that_is_full_after_a_torn_line_is_said_with_what_to_do(files, capsys, monkeypatch):
+    def refuse(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    assert main(learn_words(files, "--only-prepare")) == 0
+    monkeypatch.setattr("emdiff_app.learning.runs.events._end_torn_line", refuse)
+    assert main(["resume", str(files / "run")]) == 2
+    said = capsys.readouterr().err
+    assert "(No space left on device); what was saved is kept" in said
+    assert "Free some space" in said
 
 
 def test_a_worker_on_a_run_that_has_one_says_so_and_leaves(files, capsys):

@@ -55,7 +55,11 @@ class RunFolder:
     def check_free(path: Path) -> Path:
         """Refuse a place where a run cannot be made."""
         path = Path(path).absolute()
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        if path.exists() and not path.is_dir():
+            raise RunError(
+                f"{path} is a file, so no run was started there and nothing was changed. Choose a new folder."
+            )
+        if path.exists() and any(path.iterdir()):
             go_on = (
                 f", or go on with that run by `emdiff resume {path}`"
                 if (path / "recipe.json").exists()
