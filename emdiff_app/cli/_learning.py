@@ -1,19 +1,18 @@
 """What `learn`, `resume` and `watch` share: telling a person, or a machine, how a run goes."""
 
-import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 from emdiff_app.errors import RunError
 from emdiff_app.learning import RunFolder, Story
 from emdiff_app.learning import events as e
+from emdiff_app.learning.runs.stopping import asked_to_stop
 
 from ._output import emit, say
 
-__all__ = ["Teller", "asked_to_stop", "learn_here"]
+__all__ = ["Teller", "learn_here", "stopping"]
 
 
 class Teller:
@@ -63,6 +62,7 @@ class Teller:
     def result(self, run: RunFolder) -> dict[str, Any]:
         """What a machine wants to know at the end."""
         story = self.story
+        left = story.progress.remaining_s if story.progress and story.outcome is None else None
         best = None if story.best is None else {"round": story.best.round, "held_out": story.best.held_out}
         return {
             "run": str(run.path),
@@ -71,7 +71,7 @@ class Teller:
             "best": best,
             "round": story.progress.round if story.progress else None,
             "rounds": story.started.rounds if story.started else None,
-            "remaining_s": story.progress.remaining_s if story.progress else None,
+            "remaining_s": left,
             "error": story.outcome.text if isinstance(story.outcome, e.Failed) else None,
         }
 
@@ -84,37 +84,25 @@ def _beginning(event: e.Started) -> str:
     return f"Learning from {event.crops} crops of {stacks} on {event.device}{name}{together}{again}."
 
 
-@contextmanager
-def asked_to_stop(run: RunFolder) -> Iterator[None]:
+def stopping(run: RunFolder) -> AbstractContextManager[None]:
     """Within it, Ctrl-C and a polite kill are wishes to stop and keep; a second one ends the program at once."""
 
-    def wish(number: int, _: Any) -> None:
-        for known in before:
-            signal.signal(known, before[known])
+    def wish(by_hand: bool) -> None:
         run.ask("stop")
-        if number == signal.SIGINT:
+        if by_hand:
             say("Stopping after this step, and saving; Ctrl-C again to end at once.")
 
-    signals = [signal.SIGINT, signal.SIGTERM]
-    before = {known: signal.getsignal(known) for known in signals}
-    for known in signals:
-        signal.signal(known, wish)
-    try:
-        yield
-    finally:
-        for known in signals:
-            signal.signal(known, before[known])
+    return asked_to_stop(wish)
 
 
 def learn_here(run: RunFolder, as_json: bool, time_limit: float | None = None) -> None:
     """Work on a run in this process, for so many minutes at most; Ctrl-C stops it and keeps what was learned."""
     from emdiff_app.learning import learn
 
-    teller = Teller()
-    run.clear_requests()
+    teller, forget = Teller(), run.requests  # looked up before this process may be asked to stop
     try:
-        with asked_to_stop(run):
-            learn(run, on_event=teller, time_limit_min=time_limit)
+        with stopping(run):
+            learn(run, on_event=teller, time_limit_min=time_limit, forget=forget)
     except KeyboardInterrupt:
         say(f"Ended at once; the last save is kept. Go on with: emdiff resume {run.path}")
         raise

@@ -90,11 +90,17 @@ def in_words(run: RunFolder, story: Story) -> str:
 def _headline(run: RunFolder, story: Story) -> str:
     match story.outcome:
         case e.Failed(text=text):
-            return text
+            ended = text
         case e.Finished():
-            return "The run has finished."
+            ended = "The run has finished."
         case e.Stopped(round=number, words=words):
-            return f"The run was stopped in round {number}; {words}"
+            ended = f"The run was stopped in round {number}; {words}"
+        case None:
+            return _present(run, story)
+    return f"A worker is about to go on with it. Before that: {ended}" if run.is_worked_on else ended
+
+
+def _present(run: RunFolder, story: Story) -> str:
     where = story.where
     if not run.is_worked_on:
         begun = f"Nobody is working on it; it came to {where}." if story.started else "It has not begun yet."

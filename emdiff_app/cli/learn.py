@@ -15,6 +15,7 @@ def command(
     model: Annotated[Path | None, typer.Option(help="The imaging model, as JSON.")] = None,
     preset: Annotated[str, typer.Option(help="quick, standard, best or emdiffusion.")] = "standard",
     rounds: Annotated[int | None, typer.Option(help="How many rounds.")] = None,
+    crop: Annotated[int | None, typer.Option(help="The side of a crop, in pixels.")] = None,
     start: Annotated[
         str,
         typer.Option(help="nothing, clean:GLOB (a few clean images) or prior:FILE (a colleague's prior)."),
@@ -32,7 +33,8 @@ def command(
 ) -> None:
     """Learn what clean images look like from corrupted ones alone."""
     from emdiff_app.images import open_stack
-    from emdiff_app.learning import PRESETS, RunFolder, one_channel
+    from emdiff_app.learning import PRESETS, RunFolder, each_once, one_channel
+    from emdiff_app.learning.runs.undoing import take_back, to_be_made
 
     from ._learning import learn_here
     from ._model import model_or_estimate
@@ -44,6 +46,7 @@ def command(
         )
     given: dict[str, Any] = {
         "rounds": rounds,
+        "crop": crop,
         "axes": axes,
         "pixel_size_um": pixel_size,
         "channel": channel,
@@ -51,17 +54,25 @@ def command(
     }
     fields = PRESETS[preset] | {name: value for name, value in given.items() if value is not None}
     fields |= {"device": device, "seed": seed, **_start(start)}
-    paths = [path.absolute() for path in stacks]
     RunFolder.check_free(out)
+    paths, again = each_once([path.absolute() for path in stacks])
+    for sentence in again:
+        say(sentence)
     for path in paths:
         with open_stack(path, axes=axes, pixel_size=pixel_size, channel=channel) as stack:
             one_channel(stack)
     chosen, said = model_or_estimate(model, paths, axes=axes, pixel_size=pixel_size, channel=channel)
     for sentence in said:
         say(sentence)
+    made = to_be_made(out)
     run = RunFolder.create(out, _recipe({**fields, "stacks": tuple(map(str, paths)), "model": chosen}))
     if not only_prepare:
-        learn_here(run, as_json)
+        try:
+            learn_here(run, as_json)
+        except EMDiffError:
+            if run.is_bare:  # nothing was started: the same command may be tried again
+                take_back(run.path, made)
+            raise
     elif as_json:
         emit({"run": str(run.path), "outcome": "nothing"})
     else:

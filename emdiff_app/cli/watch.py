@@ -31,18 +31,21 @@ def command(
     live = sys.stderr.isatty() and not (once or as_json)
     take = teller.story.take if live or once else teller
     pictures = PreviewWriter(folder, previews) if previews else None
+    folder.shows_life()
     alive = time.monotonic()
     try:
         with LiveView(folder, teller.story, enabled=live) as view:
             while True:
+                at_work = folder.is_worked_on  # asked before reading, so that no last event is missed
                 for event in follower.read():
                     take(event)
                 if pictures:
                     pictures.write(teller.story.previews)
                 view.refresh()
-                if not teller.story.started or folder.is_worked_on:
+                if not teller.story.started or at_work:
                     alive = time.monotonic()
-                if once or teller.outcome is not None or time.monotonic() - alive > PATIENCE:
+                over = teller.outcome is not None and not at_work  # else it is being taken up again
+                if once or over or time.monotonic() - alive > PATIENCE:
                     break
                 time.sleep(0.5)
     except KeyboardInterrupt:

@@ -11,7 +11,7 @@ def command(run: Annotated[Path, typer.Argument(help="The run folder.")]) -> Non
     from emdiff_app.errors import RunError
     from emdiff_app.learning import RunFolder, events, learn
 
-    from ._learning import asked_to_stop
+    from ._learning import stopping
 
     folder, failures = RunFolder.open(run), []
 
@@ -19,7 +19,7 @@ def command(run: Annotated[Path, typer.Argument(help="The run folder.")]) -> Non
         if isinstance(event, events.Failed):
             failures.append(event.text)
 
-    with asked_to_stop(folder):
+    with stopping(folder):
         learn(folder, listen)
     if failures:
         raise RunError(failures[-1])

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from emdiff_app.errors import EMDiffError, RunError
 from emdiff_app.images import save_stack
 from emdiff_app.images.atomic import write_bytes
-from emdiff_app.learning import PRESETS, Preset, Recipe, RunFolder, one_channel
+from emdiff_app.learning import PRESETS, Preset, Recipe, RunFolder, each_once, one_channel
 from emdiff_app.physics import ImagingModel
 from emdiff_app.physics.model import wrong_fields
 
@@ -33,6 +33,7 @@ __all__ = [
     "keep_model",
     "learn_line",
     "make_run",
+    "named_again",
     "new_folder",
     "other_line",
     "restore_line",
@@ -99,8 +100,9 @@ def make_run(
         image.file if as_files else folder / "images" / name
         for image, name in zip(images, names, strict=True)
     ]
+    own = each_once([path for path in paths if path])[0] if as_files else paths
     fields = {
-        "stacks": [str(path) for path in paths],
+        "stacks": [str(path) for path in own],
         "channel": images[0].channel if as_files else None,
         "axes": images[0].said.get("axes") if as_files else None,
         "model": model,
@@ -119,6 +121,14 @@ def make_run(
             assert path is not None
             save_stack(image.stack, path)
     return run
+
+
+def named_again(images: Sequence[ImageRef], choices: "Choices") -> list[str]:
+    """Sentences about images that are the same file as others, which is then used once."""
+    try:
+        return each_once([i.file for i in images if i.file])[1] if _can_be_named(images, choices) else []
+    except EMDiffError:  # which is said when the run is made
+        return []
 
 
 def _can_be_named(images: Sequence[ImageRef], choices: "Choices") -> bool:
@@ -140,7 +150,7 @@ def keep_model(runs: Path, model: ImagingModel) -> Path:
 
 def learn_line(images: Sequence[ImageRef], model: Path | None, choices: Choices) -> str:
     """`emdiff learn ...` that does what Start learning would; without a model it measures the noise, too."""
-    options = {field: f"--{field.replace('_', '-')}" for field in ("rounds", "seed")}
+    options = {field: f"--{field.replace('_', '-')}" for field in ("rounds", "crop", "seed")}
     options["time_limit_min"] = "--time-limit"
     unknown = sorted(choices.changes.keys() - options.keys())
     if unknown:

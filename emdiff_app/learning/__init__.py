@@ -5,7 +5,7 @@ The description of a run (recipe, events, folder) needs no torch; `learn` itself
 
 from typing import TYPE_CHECKING, Any
 
-from .crops.opening import one_channel, open_recorded
+from .crops.opening import each_once, one_channel, open_recorded
 from .recipe import PRESETS, Preset, Recipe
 from .runs import events
 from .runs.events import EventFollower, EventWriter
@@ -24,6 +24,7 @@ __all__ = [
     "Request",
     "RunFolder",
     "Story",
+    "each_once",
     "events",
     "learn",
     "one_channel",

@@ -2,12 +2,13 @@
 
 The crops of an E-step are shared, and so is every batch of an M-step: the prior is the one that a single process
 would learn, but for the rounding of sums. A process that dies is started again by `torchrun --max-restarts`, with all
-others, and they go on from the last save.
+others, and they go on from the last save. Ctrl-C, which torchrun passes on, stops them together and saves.
 """
 
 import argparse
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from .learner import learn
 from .members import Members
 from .runs.events import Failed, Finished, Notice, Scored, Started, Stopped
 from .runs.run_folder import RunFolder
+from .runs.stopping import asked_to_stop
 
 __all__ = ["main"]
 
@@ -34,6 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         run = RunFolder.open(given.run)
+        forget = run.requests
         if "RANK" not in os.environ:
             raise EMDiffError(
                 "This is one process of a team; start all of them by `torchrun --nproc-per-node N -m "
@@ -45,15 +48,20 @@ def main(arguments: list[str] | None = None) -> int:
     except EMDiffError as error:
         print(f"emdiff: {error}", file=sys.stderr)
         return 2
-    if team.leads:
-        run.clear_requests()
+
+    def wish(by_hand: bool) -> None:
+        if team.leads:  # it tells the others
+            run.ask("stop")
+
+    tell = partial(_say, run) if team.leads else _complain
     try:
-        return 0 if learn(run, _say if team.leads else _complain, team) else 1
+        with asked_to_stop(wish, patient=True):
+            return 0 if learn(run, tell, team, forget=forget) else 1
     finally:
         team.close()
 
 
-def _say(event: Any) -> None:
+def _say(run: RunFolder, event: Any) -> None:
     """The leader's log: what happened, not every step."""
     match event:
         case Started():
@@ -62,10 +70,10 @@ def _say(event: Any) -> None:
             line = f"round {event.round}: held-out score {event.held_out:.4f}, chi2 {event.chi2:.2f}"
         case Notice() | Failed():
             line = event.text
-        case Stopped(unsaved=unsaved) if unsaved:
-            line = f"stopped; {unsaved}"
-        case Finished() | Stopped():
-            line = f"{event.kind}, the prior is {event.prior}"
+        case Stopped():
+            line = f"stopped; {event.words} Go on with the same command, or with: emdiff resume {run.path}"
+        case Finished():
+            line = f"finished, the prior is {event.prior}"
         case _:
             return
     print(line, file=sys.stderr, flush=True)

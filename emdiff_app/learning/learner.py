@@ -2,12 +2,12 @@
 
 import os
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import Any
 
 from emdiff_app.diffusion.memory import is_out_of_memory
-from emdiff_app.errors import EMDiffError
+from emdiff_app.errors import EMDiffError, RunError
 
 from .runs import events
 from .runs.lock import Lock
@@ -24,21 +24,33 @@ def learn(
     team: Team | None = None,
     *,
     time_limit_min: float | None = None,
+    forget: Mapping[str, int] | None = None,
 ) -> bool:
     """Do the work that the run's recipe asks for, from its last checkpoint on; True if it ended well.
 
-    `time_limit_min` counts from now and takes the place of the recipe's. Where another worker is at it, or nothing can
-    be written, only `on_event` hears of it.
+    `time_limit_min` counts from now and takes the place of the recipe's. Requests to `forget`, which were meant for a
+    worker before this one, are cleared once it is sure that none is at it. Where another worker is at it, or nothing
+    can be written, only `on_event` hears of it.
     """
     team = team or Alone()
     job = os.environ.get("TORCHELASTIC_RUN_ID", "") if team.size > 1 else ""
     try:
+        if time_limit_min is not None and not time_limit_min > 0:
+            raise RunError(
+                f"A time limit of {time_limit_min:g} minutes is none, so nothing was started; what was saved is kept. "
+                "Give more than 0 (--time-limit), or leave it out."
+            )
         with Lock(run.path / "lock", job) if team.leads else nullcontext():
+            if team.leads:
+                run.clear_requests(forget or {})
             return _told(run, on_event, team, time_limit_min)
     except (EMDiffError, OSError) as error:
-        text = (
-            str(error) if isinstance(error, EMDiffError) else f"{run.path} cannot be used ({error.strerror})."
-        )
+        text = str(error)
+        if not isinstance(error, EMDiffError):
+            text = (
+                f"{run.path} cannot be written ({error.strerror}); what was saved is kept. Free some space or check "
+                "the disk, then resume the run."
+            )
         on_event(events.Failed(text=text))
         return False
 

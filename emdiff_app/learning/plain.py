@@ -1,5 +1,6 @@
 """`learn` for notebooks and workflows: images and an imaging model in, the file of a prior out."""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from emdiff_app.images import open_stack
 from emdiff_app.physics import ImagingModel, estimate_noise
 from emdiff_app.physics.model import wrong_fields
 
+from .crops.opening import each_once
 from .learner import learn as learn_run
 from .recipe import PRESETS, Preset, Recipe
 from .runs import events
@@ -40,7 +42,10 @@ def learn(
         raise RunError(
             f"There is no preset called {preset!r}; nothing was started. There are {', '.join(PRESETS)}."
         )
-    files = tuple(str(Path(path).absolute()) for path in paths)
+    own, again = each_once([Path(path).absolute() for path in paths])
+    for sentence in again:
+        warnings.warn(sentence, stacklevel=2)
+    files = tuple(map(str, own))
     try:
         recipe = Recipe(stacks=files, model=_model(imaging_model, files), **{**PRESETS[preset], **fields})
     except ValidationError as error:

@@ -14,14 +14,21 @@ from .crops.binding import Binding, noises_of
 from .crops.crop_set import CropSet
 from .crops.opening import open_recorded
 from .crops.places import draw_places
-from .recipe import Recipe
+from .recipe import FROM_PIXELS, Recipe
 from .runs.control import Control
 from .runs.samples import Samples
+from .steps.start import start_of
 from .team import Team
 from .together import check_choices, check_colours, check_pixel_sizes
 from .work import State, Work
 
 __all__ = ["Prepared", "prepare"]
+
+
+ONE_LEVEL = (
+    "This prior has learned from recorded pixels alone so far and knows no noise but theirs: its estimate can be used, "
+    "its samples cannot. Resume the run for the rounds that follow."
+)
 
 
 @dataclass(frozen=True)
@@ -35,12 +42,15 @@ class Prepared:
     def card(self, prior: LearnedPrior, state: State) -> Card:
         """What is said about the prior after the present round."""
         recipe = self.work.recipe
+        notices = [*state.notes.get("notices", ())]
+        if state.round == 0 and start_of(self.work) in FROM_PIXELS:
+            notices.append(ONE_LEVEL)
         training = Training(
             images=tuple(Path(s).name for s in recipe.stacks),
             crops=len(self.work.crops),
             rounds=state.round,
             held_out=tuple(state.scores),
-            notices=tuple(state.notes.get("notices", ())),
+            notices=tuple(notices),
         )
         return Card(
             size=prior.size,

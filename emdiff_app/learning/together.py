@@ -10,6 +10,7 @@ from emdiff_app.images import Stack, open_stack
 from emdiff_app.images.units import to_um
 
 from .crops.binding import Binding
+from .crops.opening import one_channel
 from .recipe import FROM_PIXELS, Recipe
 from .steps.start import anchor_of, start_of
 from .work import Work
@@ -30,6 +31,11 @@ def check_choices(work: Work) -> None:
             "sampler auto."
         )
     anchor, start = anchor_of(work), start_of(work)
+    if work.recipe.anchor not in ("auto", "none") and not work.imaging.operator.sharp:
+        raise RunError(
+            f"The anchor {work.recipe.anchor} needs images whose pixels are those of the clean one, and the imaging "
+            "model has a blur or fewer pixels; nothing was started. Choose the anchor auto."
+        )
     if anchor.name == "sure" and holes:
         raise RunError(
             "The anchor sure needs every pixel, and the imaging model has missing ones; nothing was started. Choose "
@@ -49,7 +55,7 @@ def check_colours(recipe: Recipe, stacks: list[Stack]) -> None:
     known = [(stack.name, stack.sizes.get("S", 1)) for stack in stacks]
     for name in (*recipe.clean, *recipe.similar):
         with open_stack(Path(name), channel=recipe.channel, axes=recipe.axes) as stack:
-            known.append((stack.name, stack.sizes.get("S", 1)))
+            known.append((one_channel(stack).name, stack.sizes.get("S", 1)))
     usual = Counter(count for _, count in known).most_common(1)[0][0]
     for name, count in known:
         if count != usual:

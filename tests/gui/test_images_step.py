@@ -68,6 +68,19 @@ def test_the_answer_about_axes_goes_along_to_the_worker_and_to_the_command(sessi
     assert [stack.axes for stack in stacks] == ["TYX", "ZYX"]
 
 
+def test_a_file_that_is_shown_twice_is_learned_from_once_and_that_is_told(session, host, until, tmp_path):
+    file = tmp_path / "cells.tif"
+    tifffile.imwrite(file, np.full((3, 32, 32), 7, np.uint8), metadata={"axes": "ZYX"}, imagej=True)
+    host.add(source=file)
+    host.add(source=file)
+    session.form = ModelForm(Noise(0, 1, 1))
+    session.learning_job._command = fake_worker.command("finish")
+    session.learn()
+    assert "cells.tif is used once" in session.message.text
+    until(lambda: session.learning.state is JobState.DONE)
+    assert RunFolder.open(session.learning.run).recipe.stacks == (str(file),)
+
+
 def test_axes_that_were_told_of_the_images_are_not_said_of_the_clean_ones(session, host, until, tmp_path):
     file = tmp_path / "three.tif"
     tifffile.imwrite(file, np.full((3, 32, 32), 7, np.uint8), metadata=None, photometric="minisblack")

@@ -286,7 +286,7 @@ def test_a_window_that_dies_during_the_copying_leaves_a_run_that_is_offered(
     choose(roomy)
     until(begun.is_set)
     assert find_unfinished(session.runs_folder).at_work  # nobody must delete what is being copied
-    os.utime(old / "lock", (time.time() - 4000,) * 2)  # the heart of a window that has died does not beat
+    os.utime(old / "lock", (time.time() - 10**6,) * 2)  # the heart of a window that has died does not beat
     found = find_unfinished(session.runs_folder)
     assert found.path == old
     assert not found.at_work

@@ -13,7 +13,7 @@ import torch
 from forked import forking
 from tiny_runs import GAUSSIAN, make_run, told, write_spots
 
-from emdiff_app.learning import learn
+from emdiff_app.learning import distributed, events, learn
 from emdiff_app.physics import ImagingModel
 from emdiff_app.priors import read_prior
 
@@ -99,6 +99,27 @@ def test_a_team_stops_together_saves_and_one_process_can_go_on(tmp_path):
     assert learn(run)
     assert told(run)[-1].kind == "finished"
     assert learn(whole)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no signals there")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_team_that_is_interrupted_stops_together_and_saves(tmp_path, number):
+    """`torchrun` passes on what it hears, to each process, and perhaps a second time."""
+    run = make_run(tmp_path, steps=100000, save_every_s=1e9)
+    team = start_team(run)
+    wait_for(lambda: [e for e in told(run, "progress") if e.round == 1], team)
+    for process in [*team, *team]:
+        os.kill(process.pid, number)
+    for process in team:
+        process.join(60)
+    assert [process.exitcode for process in team] == [0, 0]
+    assert [e.kind for e in told(run)[-2:]] == ["saved", "stopped"]
+
+
+def test_a_team_that_was_stopped_says_how_to_go_on(tmp_path, capsys):
+    run = make_run(tmp_path)
+    distributed._say(run, events.Stopped(round=1))
+    assert f"emdiff resume {run.path}" in capsys.readouterr().err
 
 
 def wait_for(happened, team, seconds=120):

@@ -67,6 +67,14 @@ def test_the_recipe_comes_back(run):
     assert run.recipe.model_dump() == recipe().model_dump()
 
 
+def test_a_recipe_of_many_images_can_be_read_again_and_one_that_cannot_be_is_not_written(tmp_path):
+    names = tuple(f"/data/microscopy/{'plate-' * 20}/field-{number:05d}.ome.tif" for number in range(10_000))
+    assert RunFolder.create(tmp_path / "many", recipe(stacks=names)).recipe.stacks == names
+    with pytest.raises(RunError, match="too large"):
+        RunFolder.create(tmp_path / "more", recipe(stacks=names * 12))
+    assert not (tmp_path / "more").exists()
+
+
 def test_a_recipe_with_a_wrong_field_is_refused_by_its_name(run):
     file = run.path / "recipe.json"
     file.write_text(file.read_text().replace('"rounds": 4', '"rounds": -4'))

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -425,6 +426,14 @@ def test_a_worker_on_another_computer_is_believed_while_its_heart_beats(tmp_path
     with pytest.raises(RunError, match="process 4 on somewhere-else"), Lock(path):
         pass
     with Lock(path, job="a"):  # of the same job: it was started again elsewhere
+        pass
+    path.write_text(json.dumps({"host": "somewhere-else", "pid": 4, "job": "none"}))
+    with pytest.raises(RunError, match="process 4 on somewhere-else"), Lock(path, job="none"):
+        pass  # torchrun calls all jobs so that were given no name
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    path.write_text(json.dumps({"host": platform.node(), "pid": gone.pid, "job": "none"}))
+    with Lock(path, job="none"):  # its leader has died on this computer and is started again
         pass
     path.write_text(json.dumps({"host": "somewhere-else", "pid": 4}))
     os.utime(path, (path.stat().st_mtime - 3600,) * 2)

@@ -206,7 +206,7 @@ class LearningJob:
         history, follower = self._known(), run.follower()
         self._run, asked = run, False
         while not self._may_leave(asked):
-            at_work = run.is_worked_on  # asked before reading, so that no last event is missed
+            at_work = run.shows_life()  # asked before reading, so that no last event is missed
             self._read(follower)
             if history.state.ended:
                 return

@@ -22,7 +22,8 @@ def worker_command(run: Path) -> Sequence[str]:
 
 def start_worker(run: RunFolder, command: WorkerCommand = worker_command) -> subprocess.Popen[bytes]:
     """Start it in a session of its own: closing the window, or Ctrl-C in its terminal, leaves it running."""
-    run.clear_requests()
+    if not run.is_worked_on:  # else they are another worker's, and this one will be refused
+        run.clear_requests()
     with (run.path / LOG).open("ab") as log:
         if sys.platform == "win32":
             flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW

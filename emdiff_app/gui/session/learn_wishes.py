@@ -37,6 +37,8 @@ class LearnWishes(ModelWishes):
             return runs.make_run(folder, images, model, choices)
 
         self.message = None
+        if again := runs.named_again(images, choices):
+            self.tell(" ".join(again), "warning")
         self.learning_job.start(prepare, folder)
 
     def pause(self) -> None:

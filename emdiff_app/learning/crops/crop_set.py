@@ -40,8 +40,10 @@ class CropSet:
     def chosen(self, numbers: Sequence[int]) -> Tensor:
         """The crops of these numbers."""
         crops = [self._read(self.places[number]) for number in numbers]
-        scaled: NDArray[Any] = self.scale.forward(np.stack(crops).astype(np.float32))
-        return torch.from_numpy(scaled)
+        scaled: NDArray[Any] = self.scale.forward(
+            np.stack(crops).astype(np.float64)
+        )  # an offset may be large
+        return torch.from_numpy(scaled.astype(np.float32))
 
     def _read(self, place: Place) -> NDArray[Any]:
         rows = slice(place.row, place.row + self.side)

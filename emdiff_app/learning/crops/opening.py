@@ -1,12 +1,15 @@
 """The images of a recipe as stacks, one channel of each."""
 
+import contextlib
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
-from emdiff_app.errors import RunError
+from emdiff_app.errors import EMDiffError, RunError
 from emdiff_app.images import Stack, open_stack
 from emdiff_app.learning.recipe import Recipe
 
-__all__ = ["one_channel", "open_recorded"]
+__all__ = ["each_once", "one_channel", "open_recorded"]
 
 
 def open_recorded(recipe: Recipe) -> list[Stack]:
@@ -29,3 +32,44 @@ def one_channel(stack: Stack) -> Stack:
             "learned from one of them; nothing was started. Choose it with --channel, by number (from 0) or name."
         )
     return stack
+
+
+def each_once(names: Sequence[Path]) -> tuple[list[Path], list[str]]:
+    """The names that lead to files of their own, and a sentence for each other one.
+
+    Crops are kept aside to judge the prior, and a second way to the same pixels would be learned from.
+    """
+    owners: dict[tuple[int, int] | str, Path] = {}
+    kept, said = [], []
+    for name in names:
+        files = _files_of(name)
+        known = [owners[file] for file in files if file in owners]
+        if not known:
+            kept.append(name)
+            owners |= dict.fromkeys(files, name)
+        elif len(known) == len(files):
+            said.append(
+                f"{name.name} is used once, though it was given again or is a part of {known[0].name}."
+            )
+        else:
+            raise RunError(
+                f"Some images of {name.name} are also those of {known[0].name}, and each may be learned from once; "
+                "nothing was started. Name each image once."
+            )
+    return kept, said
+
+
+def _files_of(name: Path) -> list[tuple[int, int] | str]:
+    """What tells the files behind a name from all others, whatever they are called; nothing if there are none."""
+    from emdiff_app.images.folders.opening import image_files
+
+    files = [name]
+    if not name.is_file() and name.suffix != ".zarr":
+        with contextlib.suppress(EMDiffError, OSError):  # a folder that is one image, or a name of nothing
+            files = image_files(name)
+    found: list[tuple[int, int] | str] = []
+    for file in files:
+        with contextlib.suppress(OSError):  # which is said when it is opened
+            stat = file.stat()
+            found.append((stat.st_dev, stat.st_ino) if stat.st_ino else os.path.realpath(file))
+    return found

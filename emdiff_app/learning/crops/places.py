@@ -43,7 +43,7 @@ def draw_places(
         if min(stack.sizes["Y"], stack.sizes["X"]) < side:
             raise RunError(
                 f"{stack.name or 'An image'} is smaller than a crop of {side} pixels; nothing was started. Use "
-                "larger images or a smaller crop."
+                "larger images or a smaller crop (--crop)."
             )
     draw = _drawing(stacks, side, np.random.default_rng(seed), tries)
     judges = [draw() for _ in range(held_out)]
@@ -60,7 +60,7 @@ def draw_places(
     if held_out and len(taken) < FEWEST:  # a few clean images may be no larger than a crop
         raise RunError(
             f"The images are too small to keep {held_out} crops of {side} pixels aside; nothing was started. "
-            "Add images or use a smaller crop."
+            "Add images or use a smaller crop (--crop)."
         )
     return judges, list(taken)
 

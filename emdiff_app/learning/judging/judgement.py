@@ -35,7 +35,7 @@ class Judgement:
     """A score (higher is better), the size of the residuals, and the pictures behind them.
 
     `estimate` says what restored best: `samples`, which stands for the mean of them and for one look, that is the same
-    where it is possible, or the estimate in `one-pass`. `each` is the score of each crop.
+    where it is possible, or the estimate in `one-pass`. `each` is the score of each crop, by that estimate.
     """
 
     held_out: float
@@ -79,11 +79,11 @@ def judge(
     able = {name: way for name, way in ways.items() if way is not None}
     other, unused, guesses = _from_a_part(imaging, torch.where(seen, y, torch.nan), generator, able)
     likely = {name: _likelihood(other, unused, guess) for name, guess in guesses.items()}
-    best = max(likely.values(), key=sum)
     estimate = "samples"
     if one_pass and _stands_out(likely, "one-pass"):
         near = {name: _nearness(other, unused, guess) for name, guess in guesses.items()}
         estimate = "one-pass" if _stands_out(near, "one-pass") else "samples"
+    best = likely[estimate if estimate == "one-pass" or one_look is None else "one-look"]
     counts, _ = np.histogram(residual[:, seen].cpu().numpy(), BINS)
     density = counts / (max(counts.sum(), 1) * np.diff(BINS))  # 0 where all lie outside, as they may at first
     chosen = one_pass if estimate == "one-pass" else one_look
@@ -130,6 +130,8 @@ def _nearness(imaging: Imaging, y: Tensor, x: Tensor) -> list[float]:
 
 def _stands_out(scores: Mapping[str, list[float]], name: str) -> bool:
     """Whether it is better than all the others, by more than chance on these crops allows."""
+    if not np.isfinite(scores[name]).all():
+        return False
     return not any(is_as_good(s, scores[name], errors=2.0) for other, s in scores.items() if other != name)
 
 

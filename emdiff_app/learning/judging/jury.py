@@ -23,7 +23,7 @@ from .judgement import Judgement, Sampling, judge
 __all__ = ["Jury"]
 
 STEPS = 16
-"""Of the sampler, at most, whatever the E-step takes: scores of runs with different recipes can be compared."""
+"""Of the sampler, at most, also where the E-step takes more: scores of all presets can be compared."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,12 @@ class Jury:
         work, imaging = self.work, self.work.imaging_of_judged(0, self.work.judged)
         random = seeded(work.recipe.seed, 99)
         ways = (way and self._in_parts(way) for way in (self._one_pass, self._one_look(imaging)))
-        return judge(imaging, work.judged, random, self._in_parts(self._sample), *ways)
+        result = judge(imaging, work.judged, random, self._in_parts(self._sample), *ways)
+        if (
+            self._only_pixels and self._one_pass
+        ):  # of other levels of noise, which samples need, it knows nothing
+            result = replace(result, estimate="one-pass")
+        return result
 
     def _in_parts(self, way: Sampling) -> Sampling:
         """The same on as many crops at once as memory allows."""

@@ -8,6 +8,7 @@ folder's own clock.
 import contextlib
 import errno
 import json
+import math
 import os
 import platform
 import sys
@@ -21,20 +22,61 @@ import psutil
 
 from emdiff_app.errors import RunError
 
-__all__ = ["Lock", "is_held"]
+__all__ = ["Heartbeat", "Lock"]
 
 BEAT_S = 10.0
+LISTEN_S = 0.5
 STALE_S = 60.0
+UNNAMED = "none"
+"""What `torchrun` calls every job that was given no name: two of them have nothing in common."""
 UNSUPPORTED = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}
 
 
-def is_held(path: Path) -> bool:
-    """Whether somebody seems to be at work, for one who only looks."""
-    try:
-        found = path.stat()
-    except OSError:
-        return False
-    return found.st_size > 0 and time.time() - found.st_mtime < 2 * STALE_S
+class Heartbeat:
+    """Whether somebody seems to be at work, for one who only looks.
+
+    A process of this computer is there or not. One elsewhere is believed as long as its heart beats between two looks,
+    whatever its clock says; the first look can only compare the clocks.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._beat: int | None = None
+        self._heard = 0.0
+        self._moved = False
+
+    def look(self) -> bool:
+        """Whether somebody is at work, as far as it can be told at once."""
+        found = self._found()
+        if found is None:
+            return False
+        holder, beat = found
+        if _is_here(holder):
+            return _runs(holder["pid"], beat / 1e9)
+        if beat != self._beat:
+            self._moved = self._beat is not None
+            self._beat, self._heard = beat, time.monotonic()
+        likely = self._moved or abs(time.time() - beat / 1e9) < 2 * STALE_S
+        return likely and time.monotonic() - self._heard < STALE_S
+
+    def listen(self) -> bool:
+        """The same; where a worker elsewhere seems to be gone, after the time that its next beat takes."""
+        ends = time.monotonic() + 1.2 * BEAT_S
+        while not (held := self.look()) and time.monotonic() < ends:
+            found = self._found()
+            if found is None or _is_here(found[0]):
+                return False
+            time.sleep(LISTEN_S)
+        return held
+
+    def _found(self) -> tuple[dict[str, Any], int] | None:
+        """Who holds the lock, and when its heart beat last; None if nobody does."""
+        try:
+            said = self.path.read_bytes()  # first: a network disk then looks at the time of the file, too
+            beat = self.path.stat().st_mtime_ns
+        except OSError:
+            return None
+        return (_parsed(said), beat) if said else None
 
 
 class Lock:
@@ -42,6 +84,8 @@ class Lock:
 
     def __init__(self, path: Path, job: str = "") -> None:
         self.path = path
+        if job == UNNAMED:
+            job = ""
         self.me = {"host": platform.node(), "pid": os.getpid(), "job": job}
         self._file: int | None = None
         self._done = threading.Event()
@@ -84,18 +128,16 @@ class Lock:
     def _holder(self, file: int) -> dict[str, Any]:
         try:
             os.lseek(file, 0, os.SEEK_SET)
-            said = json.loads(os.read(file, 4096) or b"{}")
-        except (OSError, ValueError):
+            return _parsed(os.read(file, 4096))
+        except OSError:
             return {}
-        return said if isinstance(said, dict) else {}
 
     def _lives(self, other: dict[str, Any], *, sure: bool) -> bool:
         """Whether the holder that the file names is at work; `sure` if the system's lock says that none here is."""
         if self.me["job"] and other.get("job") == self.me["job"]:
             return False
-        if other.get("host") == self.me["host"]:
-            pid = other.get("pid")
-            return not sure and isinstance(pid, int) and pid != os.getpid() and psutil.pid_exists(pid)
+        if _is_here(other):
+            return not sure and other["pid"] != os.getpid() and _runs(other["pid"])
         return self._age() < STALE_S
 
     def _age(self) -> float:
@@ -119,6 +161,31 @@ class Lock:
         while not self._done.wait(BEAT_S):
             with contextlib.suppress(OSError):
                 os.utime(self.path)
+
+
+def _parsed(said: bytes) -> dict[str, Any]:
+    try:
+        holder = json.loads(said or b"{}")
+    except ValueError:
+        return {}
+    return holder if isinstance(holder, dict) else {}
+
+
+def _is_here(holder: dict[str, Any]) -> bool:
+    """Whether the holder is a process of this computer."""
+    pid = holder.get("pid")
+    return holder.get("host") == platform.node() and isinstance(pid, int) and pid > 0
+
+
+def _runs(pid: int, beat: float = math.inf) -> bool:
+    """Whether the process is there; one that began after its last `beat` is another one that was given its number."""
+    try:
+        process = psutil.Process(pid)
+        return process.status() != psutil.STATUS_ZOMBIE and process.create_time() < beat + STALE_S
+    except psutil.AccessDenied:
+        return True
+    except psutil.Error:
+        return False
 
 
 def _locked(file: int) -> bool | None:

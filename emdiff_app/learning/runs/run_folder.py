@@ -1,23 +1,29 @@
 """A run is a folder: what was asked (recipe), what happened (events), where it can go back to."""
 
+import contextlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError
 
 from emdiff_app.errors import RunError
+from emdiff_app.images.atomic import write_bytes
 from emdiff_app.learning.recipe import SETTLED, Recipe
 
-from .events import EventFollower, EventWriter
-from .lock import is_held
+from .events import EventFollower, EventWriter, Failed, Started
+from .lock import Heartbeat
 from .model_files import gathered
+from .undoing import take_back, to_be_made
 
 __all__ = ["Request", "RunFolder"]
 
 Request = Literal["pause", "resume", "stop"]
-RECIPE_LIMIT = 1 << 20
+RECIPE_LIMIT = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -28,25 +34,32 @@ class RunFolder:
 
     @classmethod
     def create(cls, path: Path, recipe: Recipe) -> "RunFolder":
-        """Make a new run; a folder that already holds something is never taken over."""
+        """Make a new run, or nothing; a folder that already holds something is never taken over."""
         path = cls.check_free(path)
-        run = cls(path)
+        run, made = cls(path), to_be_made(path)
         try:
             for folder in (run.checkpoints, run.previews, run.control):
                 folder.mkdir(parents=True, exist_ok=True)
             own = recipe.model_copy(update={"model": gathered(recipe.model, path)})
-            (path / "recipe.json").write_text(own.model_dump_json(indent=2), encoding="utf-8")
-        except OSError as error:
-            raise RunError(
-                f"No run folder could be made at {path} ({error.strerror}); choose another."
-            ) from None
+            write_bytes(path / "recipe.json", _written(own), overwrite=False, error=RunError)
+        except BaseException as error:
+            take_back(path, made)
+            if isinstance(error, OSError):
+                raise RunError(
+                    f"No run folder could be made at {path} ({error.strerror}); choose another."
+                ) from None
+            raise
         return run
 
     @staticmethod
     def check_free(path: Path) -> Path:
         """Refuse a place where a run cannot be made."""
         path = Path(path).absolute()
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        if path.exists() and not path.is_dir():
+            raise RunError(
+                f"{path} is a file, so no run was started there and nothing was changed. Choose a new folder."
+            )
+        if path.exists() and any(path.iterdir()):
             go_on = (
                 f", or go on with that run by `emdiff resume {path}`"
                 if (path / "recipe.json").exists()
@@ -113,9 +126,26 @@ class RunFolder:
             folder.mkdir(exist_ok=True)
 
     @property
+    def is_bare(self) -> bool:
+        """Whether nothing of worth is in it: nobody works on it, nothing was learned, all that was said is why not."""
+        folders = (self.checkpoints, self.previews, self.samples)
+        if self.is_worked_on or self.prior.exists() or any(any(f.iterdir()) for f in folders if f.is_dir()):
+            return False
+        told = self.follower().read()
+        return all(isinstance(e, Started) or (isinstance(e, Failed) and not e.details) for e in told)
+
+    @property
     def is_worked_on(self) -> bool:
         """Whether a worker seems to be at it, here or on another computer."""
-        return is_held(self.path / "lock")
+        return self._heartbeat.look()
+
+    def shows_life(self) -> bool:
+        """The same, after waiting for a sign of life where a worker elsewhere seems to be gone."""
+        return self._heartbeat.listen()
+
+    @cached_property
+    def _heartbeat(self) -> Heartbeat:
+        return Heartbeat(self.path / "lock")
 
     def writer(self) -> EventWriter:
         return EventWriter(self.path / "events.jsonl")
@@ -134,6 +164,36 @@ class RunFolder:
     def asked(self, request: Literal["pause", "stop"]) -> bool:
         return os.path.lexists(self.control / request)
 
-    def clear_requests(self) -> None:
+    @property
+    def requests(self) -> dict[str, int]:
+        """What is asked for at present, and when it was."""
+        made = {}
         for request in ("pause", "stop"):
-            (self.control / request).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                made[request] = (self.control / request).lstat().st_mtime_ns
+        return made
+
+    def clear_requests(self, made: Mapping[str, int] | None = None) -> None:
+        """Forget what is asked for: all of it, or only what was `made` before and not again since."""
+        for request, when in self.requests.items():
+            if made is None or made.get(request) == when:
+                (self.control / request).unlink(missing_ok=True)
+
+
+def _written(recipe: Recipe) -> bytes:
+    """What can be read again."""
+    try:
+        content = recipe.model_dump_json(indent=2).encode()
+    except PydanticSerializationError:
+        names = (*recipe.stacks, *recipe.clean, *recipe.similar, recipe.prior or "")
+        shown = [name.encode(errors="backslashreplace").decode() for name in names]
+        odd = next((s for s, name in zip(shown, names, strict=True) if s != name), "A name")
+        raise RunError(
+            f"{odd} is not a name in UTF-8, which a recipe is written in, so nothing was started. Rename it."
+        ) from None
+    if len(content) > RECIPE_LIMIT:
+        raise RunError(
+            f"A recipe of {len(content) / 1e6:.0f} MB is too large, so nothing was started. Give fewer files, or the "
+            "folder that they are in."
+        )
+    return content

@@ -17,6 +17,7 @@ from emdiff_app.diffusion.one_pass import one_pass
 from emdiff_app.errors import RunError
 from emdiff_app.images import IntensityScale, open_stack
 from emdiff_app.learning.crops.crop_set import CropSet
+from emdiff_app.learning.crops.opening import one_channel
 from emdiff_app.learning.crops.places import draw_places
 from emdiff_app.learning.work import E_BATCH, Work, seeded
 from emdiff_app.physics import Imaging
@@ -165,7 +166,7 @@ def _cut(work: Work, names: tuple[str, ...], *, own_scale: bool) -> list[Tensor]
     if not names:
         return []
     recipe, scale = work.recipe, work.crops.scale
-    stacks = [open_stack(Path(name), channel=recipe.channel, axes=recipe.axes) for name in names]
+    stacks = [one_channel(open_stack(Path(name), channel=recipe.channel, axes=recipe.axes)) for name in names]
     if own_scale:
         scale = IntensityScale.fit(stacks, seed=recipe.seed)
     _, places = draw_places(stacks, recipe.crop, 0, recipe.crops, recipe.seed)
@@ -175,7 +176,7 @@ def _cut(work: Work, names: tuple[str, ...], *, own_scale: bool) -> list[Tensor]
 def _moments(work: Work) -> tuple[float, float]:
     """Mean and standard deviation of clean pixels: of the recorded ones, less the noise."""
     models, few = _some(work, as_recorded(work))
-    pixels = torch.cat([y[torch.isfinite(y)] for y in few])
+    pixels = torch.cat([y[imaging.seen(y)] for imaging, y in zip(models, few, strict=True)])
     variance = float(pixels.var())
     return float(pixels.mean()), max(variance - _noise(models, few), 0.01 * variance) ** 0.5
 
