@@ -28,7 +28,7 @@ from ._common.report import Report
 from ._common.words import Words
 from ._learning.recipes import DENOISE
 from ._learning.runs import estimates, learned, say
-from ._processes.noise2void import noise2void
+from ._processes.noise2void import made_by, noise2void
 
 __all__ = ["Fields", "affine_errors", "run", "scored_row"]
 
@@ -172,7 +172,8 @@ def _noise2void(fields: Fields, minutes: float) -> Row:
         return torch.from_numpy(made)[:, None], words
 
     try:
-        content = digest(fields.noisy, fields.clean, fields.teaching, title, torch.get_num_threads())
+        images = fields.noisy, fields.clean, fields.teaching
+        content = digest(*images, title, torch.get_num_threads(), made_by())
         return kept("denoise", content, lambda: scored_row(title, *_swapped(make(), fields.truth)))
     except EMDiffError as error:
         return {"title": title, "psnr": None, "ssim": None, "words": str(error)}

@@ -98,16 +98,17 @@ def learned(
     note = folder / "outcome.json"
     if note.is_file() and (folder / "run" / "prior.emprior").is_file():
         say(f"{name}: found the run {folder.name}")
-        return Learned(**json.loads(note.read_text(encoding="utf-8")))
+        known = json.loads(note.read_text(encoding="utf-8"))
+        return Learned(**known | {"folder": str(folder)})  # the cache may have moved
     shutil.rmtree(folder, ignore_errors=True)  # an unfinished run would have had more time than it says
     folder.mkdir(parents=True)
     save_stack(stack_from_array(images, axes, name="recorded"), folder / "recorded.tif")
     recipe = Recipe(stacks=(str(folder / "recorded.tif"),), model=model, time_limit_min=minutes, **fields)
     listener = _Listener(name, meter)
     began, worked = time.monotonic(), time.process_time()
-    learn(RunFolder.create(folder / "run", recipe), on_event=listener)
+    well = learn(RunFolder.create(folder / "run", recipe), on_event=listener)
     seconds, worked = time.monotonic() - began, time.process_time() - worked
-    if not (folder / "run" / "prior.emprior").is_file():
+    if not well or not (folder / "run" / "prior.emprior").is_file():
         raise EMDiffError(f"{name}: nothing was learned ({listener.ended}); the run is in {folder}.")
     outcome = listener.outcome(str(folder), seconds, worked)
     write_bytes(note, json.dumps(asdict(outcome)).encode())

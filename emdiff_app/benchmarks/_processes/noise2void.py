@@ -20,8 +20,9 @@ from emdiff_app.benchmarks._common.kept import bench_folder
 from emdiff_app.benchmarks._learning.runs import say
 from emdiff_app.errors import EMDiffError
 
-__all__ = ["noise2void"]
+__all__ = ["made_by", "noise2void"]
 
+SCRIPT = Path(__file__).with_name("noise2void_script.py")
 TORCH = ("torch==2.13.0",)
 PAIRED = ("torchvision==0.28.0", "careamics==0.3.5")
 WISHES = (
@@ -32,12 +33,16 @@ WISHES = (
 PINS = Path(__file__).resolve().parents[3] / "installers" / "constraints.txt"
 
 
+def made_by() -> str:
+    """What its results depend on besides the images: the script, and the versions of the libraries."""
+    return f"{SCRIPT.read_text(encoding='utf-8')}{TORCH}{PAIRED}"
+
+
 def noise2void(
     train: NDArray[Any], test: NDArray[Any], minutes: float, threads: int
 ) -> tuple[NDArray[np.float32], str]:
     """Learn from `train` for so many minutes and denoise `test`; also what the library says of itself."""
     python = _environment()
-    script = Path(__file__).with_name("noise2void_script.py")
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / f"{name}.npy" for name in ("train", "test", "out")]
         for path, images in zip(paths, (train, test), strict=False):
@@ -45,7 +50,7 @@ def noise2void(
         words = [str(minutes), str(threads)]
         clean = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
         done = subprocess.run(
-            [python, script, *paths, *words], capture_output=True, text=True, env=clean, check=False
+            [python, SCRIPT, *paths, *words], capture_output=True, text=True, env=clean, check=False
         )
         if done.returncode:
             raise EMDiffError(f"Noise2Void did not run: {_last_line(done.stderr)}")
