@@ -119,5 +119,5 @@ def test_five_clean_images_as_small_as_a_crop_are_enough_to_learn_from(tmp_path)
     clean = stack_from_array(np.random.default_rng(0).random((5, side, side), np.float32), "ZYX")
     _, places = draw_places([clean], side, 0, TINY["crops"], 0)
     assert len(places) == 5
-    with pytest.raises(RunError, match="too small to keep 2 crops"):
+    with pytest.raises(RunError, match="too small to keep 1 crop"):
         draw_places([clean], side, 2, TINY["crops"], 0)

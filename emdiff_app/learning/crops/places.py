@@ -10,6 +10,10 @@ from emdiff_app.images import Stack
 
 __all__ = ["Place", "draw_places"]
 
+BARRED = 0.25
+"""The share of the places that those to judge by may keep from being learned from, by touching them."""
+HELD_OUT = 0.125
+"""The share of the pixels of small images that are kept aside."""
 FEWEST = 8
 """Fewer places to learn from are none."""
 
@@ -36,8 +40,9 @@ def draw_places(
 ) -> tuple[list[Place], list[Place]]:
     """`held_out` places to judge by and up to `count` to learn from, none of which touch each other's set.
 
-    Every plane has its turn before one has its second. Of `tries` places on it the one with the most to see is
-    taken: most of a picture of cells is background, which is learned soon.
+    Where that would keep much of small images from being learned, the first lie in corners, and are fewer. Every
+    plane has its turn before one has its second. Of `tries` places on it the one with the most to see is taken: most
+    of a picture of cells is background, which is learned soon.
     """
     for stack in stacks:
         if min(stack.sizes["Y"], stack.sizes["X"]) < side:
@@ -45,8 +50,9 @@ def draw_places(
                 f"{stack.name or 'An image'} is smaller than a crop of {side} pixels; nothing was started. Use "
                 "larger images or a smaller crop (--crop)."
             )
-    draw = _drawing(stacks, side, np.random.default_rng(seed), tries)
-    judges = [draw() for _ in range(held_out)]
+    random = np.random.default_rng(seed)
+    draw = _drawing(stacks, side, random, tries)
+    judges = _in_corners(stacks, side, held_out, random) or [draw() for _ in range(held_out)]
     near: dict[tuple[int, tuple[int, ...]], list[Place]] = {}
     for judge in judges:
         near.setdefault((judge.stack, judge.index), []).append(judge)
@@ -58,11 +64,32 @@ def draw_places(
         if not any(place.overlaps(judge, side) for judge in near.get((place.stack, place.index), [])):
             taken[place] = None
     if held_out and len(taken) < FEWEST:  # a few clean images may be no larger than a crop
+        kept = f"{len(judges)} crop{'s' if len(judges) > 1 else ''} of {side} pixels"
         raise RunError(
-            f"The images are too small to keep {held_out} crops of {side} pixels aside; nothing was started. "
-            "Add images or use a smaller crop (--crop)."
+            f"The images are too small to keep {kept} aside; nothing was started. Add images or use a smaller crop "
+            "(--crop)."
         )
     return judges, list(taken)
+
+
+def _in_corners(
+    stacks: Sequence[Stack], side: int, held_out: int, random: np.random.Generator
+) -> list[Place]:
+    """Places in corners for small images, where each one bars little; none where there is enough room anywhere."""
+    planes = [(n, tuple(index)) for n, stack in enumerate(stacks) for index in stack.plane_indices()]
+    sizes = [(stacks[n].sizes["Y"], stacks[n].sizes["X"]) for n, _ in planes]
+    positions = sum((rows - side + 1) * (columns - side + 1) for rows, columns in sizes)
+    if held_out * (2 * side - 1) ** 2 <= BARRED * positions:
+        return []
+    pixels = sum(rows * columns for rows, columns in sizes)
+    fewer = max(min(held_out, int(HELD_OUT * pixels / side**2)), min(held_out, 1))
+    corners = [
+        Place(n, index, row, column)
+        for (n, index), (rows, columns) in zip(planes, sizes, strict=True)
+        for row in sorted({0, rows - side})
+        for column in sorted({0, columns - side})
+    ]
+    return [corners[k] for k in random.permutation(len(corners))[:fewer]]
 
 
 def _drawing(stacks: Sequence[Stack], side: int, rng: np.random.Generator, tries: int) -> Callable[[], Place]:
