@@ -1,7 +1,7 @@
 """What the E-steps have drawn, in the run folder: one file for each batch of crops, `round-0003/00032.safetensors`.
 
-A batch that is there is not drawn again. That is how an E-step goes on after an interruption, how the members of a
-team come by each other's work, and where a chain finds its last sample.
+A batch that is there is not drawn again. That is how an E-step goes on after an interruption, and how the members of
+a team come by each other's work.
 """
 
 import shutil
