@@ -91,8 +91,8 @@ class Recipe(BaseModel):
         default=0.3,
         gt=0,
         le=1,
-        description="Under blur, how unsure of itself the prior is taken to be at first, as a share of what a Gaussian "
-        "would be: below 1 a run learns faster, and detail that no image shows fades.",
+        description="Under blur, begun with a Gaussian, how unsure of itself the prior is taken to be at first, as a "
+        "share of what a Gaussian would be: below 1 a run learns faster, and detail that no image shows fades.",
     )
     cautious_rounds: int = Field(
         default=2, ge=0, description="For so many rounds; then the samples have the right spread."
@@ -163,7 +163,9 @@ class Recipe(BaseModel):
 
     gaussian_rounds: int = Field(default=6, ge=1, le=64, description="Rounds of the Gaussian start.")
     patience: int = Field(
-        default=0, ge=0, description="Stop after so many rounds without a better held-out score; 0: never."
+        default=0,
+        ge=0,
+        description="Stop after so many rounds whose held-out score is clearly worse than the best; 0: never.",
     )
     time_limit_min: float | None = Field(
         default=None, gt=0, description="Stop and keep after so many minutes."

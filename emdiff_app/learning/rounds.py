@@ -262,7 +262,7 @@ class Rounds:
         waited = state.round - int(state.notes["best_round"])
         if recipe.patience and waited >= recipe.patience and state.round < recipe.rounds:
             self.work.notice(
-                f"The held-out score has not become better for {waited} rounds, so learning ends here; the prior of "
+                f"The held-out score has been clearly worse for {waited} rounds, so learning ends here; the prior of "
                 f"round {state.notes['best_round']} is kept."
             )
             return recipe.rounds + 1, False

@@ -50,7 +50,8 @@ class Lessons:
         chosen = torch.randint(0, len(x), (recipe.batch,), generator=which)
         picked = _window(x[chosen], recipe.crop, which)
         if self.clean is not None:
-            count = round(self.clean_share * recipe.batch)
+            # Of small batches some have one and others none.
+            count = int(self.clean_share * recipe.batch + float(torch.rand((), generator=which)))
             picked = torch.cat([self._clean(count, which), picked[count:]])
         noise = others = None
         if self.anchor.on_samples.camera:

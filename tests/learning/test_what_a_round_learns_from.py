@@ -1,0 +1,109 @@
+"""The parts of a round one by one: what is drawn, what is left out, and what a batch consists of."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from tiny_runs import make_run
+
+from emdiff_app.diffusion import Batch
+from emdiff_app.learning import learn, rounds
+from emdiff_app.learning.runs.samples import Samples
+from emdiff_app.learning.steps import start
+from emdiff_app.learning.steps.anchoring import anchor_for
+from emdiff_app.learning.steps.e_step import Drawn, drawn
+from emdiff_app.learning.steps.lessons import Lessons
+from emdiff_app.learning.work import State, fingerprint
+from emdiff_app.physics import GaussianNoise, ImagingModel
+from emdiff_app.physics.random import generator_of
+
+SIDE = 8
+IMAGING = ImagingModel(noise=GaussianNoise(sigma=0.5)).bind((SIDE, SIDE))
+
+
+def work_on(tmp_path, y, **recipe):
+    """As much of a run as one stage asks for."""
+    return SimpleNamespace(
+        recipe=SimpleNamespace(
+            **{"seed": 0, "absurd": 3.0, "batch": 4, "crop": SIDE, "share": lambda _: 1.0} | recipe
+        ),
+        crops=range(len(y)),
+        recorded=lambda first, last: y[first:last],
+        imaging_of=lambda first, some: IMAGING,
+        samples=Samples(tmp_path / "samples"),
+        device=torch.device("cpu"),
+    )
+
+
+def test_samples_that_make_no_sense_are_left_out_and_counted(tmp_path):
+    x = torch.rand(8, 1, SIDE, SIDE, generator=generator_of(0))
+    y = IMAGING.simulate(x, generator_of(1))
+
+    def draw(recorded, first, generator):
+        made = x.clone()
+        made[2] += 10.0
+        made[5, 0, 0, 0] = torch.nan
+        return made
+
+    state = State(round=1)
+    found = drawn(work_on(tmp_path, y), state, draw)
+    assert state.discarded == 2
+    assert found.numbers.tolist() == [0, 1, 3, 4, 6, 7]
+    assert torch.equal(found.clean, x[found.numbers])
+    assert found.chi2 == pytest.approx(1.0, abs=0.2)
+
+
+def test_what_pixels_alone_have_taught_is_drawn_with_its_spread(tmp_path, monkeypatch):
+    """Means in its place would make each round narrower than the one before."""
+    y = torch.zeros(16, 1, SIDE, SIDE)
+    monkeypatch.setattr(start, "seen_at_once", lambda *_, **__: (torch.ones_like(y), torch.full_like(y, 4.0)))
+    draw = start.from_pixels(work_on(tmp_path, y), None, "hidden-pixels")
+    made = draw(y, 0, generator_of(0))
+    assert float(made.mean()) == pytest.approx(1.0, abs=0.2)
+    assert float(made.std()) == pytest.approx(2.0, rel=0.1)
+
+
+@pytest.mark.parametrize("batch", [2, 4, 16])
+def test_clean_images_have_their_share_of_batches_of_any_size(tmp_path, batch):
+    samples = Drawn(torch.zeros(16, 1, SIDE, SIDE), torch.arange(16), 1.0)
+    lessons = Lessons(
+        work_on(tmp_path, torch.zeros(16, 1, SIDE, SIDE), batch=batch),
+        anchor_for("none", IMAGING),
+        samples,
+        torch.ones(3, 1, SIDE, SIDE),
+        share=0.0,
+        clean_share=0.15,
+    )
+    which = generator_of(0)
+    shares = [float(lessons.next(which, range(batch))[0].clean.mean()) for _ in range(600)]
+    assert sum(shares) / len(shares) == pytest.approx(0.15, abs=0.03)
+
+
+@pytest.mark.parametrize(("share", "there"), [(0.0, True), (0.5, True), (1.0, True), (0.5, False)])
+def test_the_recorded_pixels_have_their_share_of_the_steps(tmp_path, monkeypatch, share, there):
+    zeros = torch.zeros(4, 1, SIDE, SIDE)
+    samples = Drawn(zeros, torch.arange(4), 1.0) if there else None
+    anchor = anchor_for("noise-above", IMAGING)
+    lessons = Lessons(work_on(tmp_path, zeros), anchor, samples, share=share)
+    monkeypatch.setattr(Lessons, "_recorded", lambda self, which, mine: Batch(clean=zeros))
+    which = generator_of(0)
+    terms = [lessons.next(which, range(4))[1] for _ in range(400)]
+    wanted = share if there else 1.0
+    assert sum(term is anchor.term for term in terms) / 400 == pytest.approx(wanted, abs=0.08)
+
+
+def test_rounds_go_on_from_the_weights_before_and_the_last_one_from_fresh_ones(tmp_path, monkeypatch):
+    train, seen = rounds.train, []
+
+    def watched(work, state, trainer, *rest):
+        before = fingerprint(trainer.prior)
+        train(work, state, trainer, *rest)
+        seen.append((state.round, before, fingerprint(trainer.prior)))
+
+    monkeypatch.setattr(rounds, "train", watched)
+    run = make_run(tmp_path, rounds=2, scratch_rounds=1, scratch_steps=8, start="gaussian", anchor="none")
+    assert learn(run)
+    (_, _, after_start), (_, before_1, after_1), (_, before_2, after_2), (last, before_3, _) = seen
+    assert (before_1, before_2) == (after_start, after_1)
+    assert last == 3
+    assert before_3 not in (after_start, after_1, after_2)
