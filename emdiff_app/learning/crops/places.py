@@ -78,8 +78,10 @@ def _in_corners(
     """Places in corners for small images, where each one bars little; none where there is enough room anywhere."""
     planes = [(n, tuple(index)) for n, stack in enumerate(stacks) for index in stack.plane_indices()]
     sizes = [(stacks[n].sizes["Y"], stacks[n].sizes["X"]) for n, _ in planes]
-    positions = sum((rows - side + 1) * (columns - side + 1) for rows, columns in sizes)
-    if held_out * (2 * side - 1) ** 2 <= BARRED * positions:
+    room = [(rows - side + 1, columns - side + 1) for rows, columns in sizes]
+    positions = sum(rows * columns for rows, columns in room)
+    barred = sum(min(2 * side - 1, rows) * min(2 * side - 1, columns) for rows, columns in room) / len(room)
+    if held_out * barred <= BARRED * positions:
         return []
     pixels = sum(rows * columns for rows, columns in sizes)
     fewer = max(min(held_out, int(HELD_OUT * pixels / side**2)), min(held_out, 1))
