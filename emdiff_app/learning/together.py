@@ -2,15 +2,14 @@
 
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 
 from emdiff_app import posterior
 from emdiff_app.errors import PhysicsError, RunError
-from emdiff_app.images import Stack, open_stack
+from emdiff_app.images import Stack
 from emdiff_app.images.units import to_um
 
 from .crops.binding import Binding
-from .crops.opening import one_channel
+from .crops.opening import open_clean
 from .recipe import FROM_PIXELS, Recipe
 from .steps.start import anchor_of, start_of
 from .work import Work
@@ -54,8 +53,8 @@ def check_colours(recipe: Recipe, stacks: list[Stack]) -> None:
     """All images have one grey value a pixel, or all of them three."""
     known = [(stack.name, stack.sizes.get("S", 1)) for stack in stacks]
     for name in (*recipe.clean, *recipe.similar):
-        with open_stack(Path(name), channel=recipe.channel, axes=recipe.axes) as stack:
-            known.append((one_channel(stack).name, stack.sizes.get("S", 1)))
+        with open_clean(recipe, name) as stack:
+            known.append((stack.name, stack.sizes.get("S", 1)))
     usual = Counter(count for _, count in known).most_common(1)[0][0]
     for name, count in known:
         if count != usual:

@@ -9,17 +9,23 @@ from emdiff_app.errors import EMDiffError, RunError
 from emdiff_app.images import Stack, open_stack
 from emdiff_app.learning.recipe import Recipe
 
-__all__ = ["each_once", "one_channel", "open_recorded"]
+__all__ = ["each_once", "one_channel", "open_clean", "open_recorded"]
 
 
 def open_recorded(recipe: Recipe) -> list[Stack]:
     """The corrupted images, opened as the recipe says."""
-    return [
-        one_channel(
-            open_stack(Path(name), axes=recipe.axes, pixel_size=recipe.pixel_size_um, channel=recipe.channel)
-        )
-        for name in recipe.stacks
-    ]
+    return [_opened(recipe, name, recipe.pixel_size_um) for name in recipe.stacks]
+
+
+def open_clean(recipe: Recipe, name: str) -> Stack:
+    """One of the clean images; its pixel size is its own."""
+    return _opened(recipe, name, None)
+
+
+def _opened(recipe: Recipe, name: str, pixel_size: float | None) -> Stack:
+    return one_channel(
+        open_stack(Path(name), axes=recipe.axes, pixel_size=pixel_size, channel=recipe.channel)
+    )
 
 
 def one_channel(stack: Stack) -> Stack:

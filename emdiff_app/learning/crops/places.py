@@ -72,11 +72,16 @@ def draw_places(
     return judges, list(taken)
 
 
+def _planes_of(stacks: Sequence[Stack]) -> list[tuple[int, tuple[int, ...]]]:
+    """Every plane: the number of its stack and its place in it."""
+    return [(n, tuple(index)) for n, stack in enumerate(stacks) for index in stack.plane_indices()]
+
+
 def _in_corners(
     stacks: Sequence[Stack], side: int, held_out: int, random: np.random.Generator
 ) -> list[Place]:
     """Places in corners for small images, where each one bars little; none where there is enough room anywhere."""
-    planes = [(n, tuple(index)) for n, stack in enumerate(stacks) for index in stack.plane_indices()]
+    planes = _planes_of(stacks)
     sizes = [(stacks[n].sizes["Y"], stacks[n].sizes["X"]) for n, _ in planes]
     room = [(rows - side + 1, columns - side + 1) for rows, columns in sizes]
     positions = sum(rows * columns for rows, columns in room)
@@ -95,7 +100,7 @@ def _in_corners(
 
 
 def _drawing(stacks: Sequence[Stack], side: int, rng: np.random.Generator, tries: int) -> Callable[[], Place]:
-    planes = [(n, tuple(index)) for n, stack in enumerate(stacks) for index in stack.plane_indices()]
+    planes = _planes_of(stacks)
     turn: list[int] = []
 
     def on(n: int, index: tuple[int, ...]) -> Place:

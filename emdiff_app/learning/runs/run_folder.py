@@ -38,8 +38,8 @@ class RunFolder:
         path = cls.check_free(path)
         run, made = cls(path), to_be_made(path)
         try:
-            for folder in (run.checkpoints, run.previews, run.control):
-                folder.mkdir(parents=True, exist_ok=True)
+            path.mkdir(parents=True, exist_ok=True)
+            run.make_folders()
             own = recipe.model_copy(update={"model": gathered(recipe.model, path)})
             write_bytes(path / "recipe.json", _written(own), overwrite=False, error=RunError)
         except BaseException as error:

@@ -15,9 +15,9 @@ from emdiff_app.diffusion.gaussian_em import fit_gaussian
 from emdiff_app.diffusion.one_look import one_look
 from emdiff_app.diffusion.one_pass import one_pass
 from emdiff_app.errors import RunError
-from emdiff_app.images import IntensityScale, open_stack
+from emdiff_app.images import IntensityScale
 from emdiff_app.learning.crops.crop_set import CropSet
-from emdiff_app.learning.crops.opening import one_channel
+from emdiff_app.learning.crops.opening import open_clean
 from emdiff_app.learning.crops.places import draw_places
 from emdiff_app.learning.work import E_BATCH, Work, seeded
 from emdiff_app.physics import Imaging
@@ -166,7 +166,7 @@ def _cut(work: Work, names: tuple[str, ...], *, own_scale: bool) -> list[Tensor]
     if not names:
         return []
     recipe, scale = work.recipe, work.crops.scale
-    stacks = [one_channel(open_stack(Path(name), channel=recipe.channel, axes=recipe.axes)) for name in names]
+    stacks = [open_clean(recipe, name) for name in names]
     if own_scale:
         scale = IntensityScale.fit(stacks, seed=recipe.seed)
     _, places = draw_places(stacks, recipe.crop, 0, recipe.crops, recipe.seed)
