@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -73,9 +73,6 @@ class Recorded:
                 for p in (own.offset, own.gain, own.read_noise)
             )
         )
-
-    def with_y(self, y: Tensor) -> Recorded:
-        return replace(self, y=y)
 
     @property
     def _parts(self) -> tuple[LinearOperator, ...]:

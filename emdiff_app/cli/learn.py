@@ -18,7 +18,10 @@ def command(
     crop: Annotated[int | None, typer.Option(help="The side of a crop, in pixels.")] = None,
     start: Annotated[
         str,
-        typer.Option(help="nothing, clean:GLOB (a few clean images) or prior:FILE (a colleague's prior)."),
+        typer.Option(
+            help="nothing, clean:GLOB (a few clean images of this kind), similar:GLOB (clean images of another kind, "
+            "learned from at the start only) or prior:FILE (a colleague's prior)."
+        ),
     ] = "nothing",
     time_limit: Annotated[float | None, typer.Option(help="Stop and keep after so many minutes.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
@@ -85,21 +88,21 @@ def _start(wish: str) -> dict[str, Any]:
     match kind:
         case "nothing" if not what:
             return {}
-        case "clean" if what:
+        case "clean" | "similar" if what:
             found = sorted(glob.glob(str(Path(what).expanduser()), recursive=True))  # noqa: PTH207 - any pattern
             if not found:
                 raise EMDiffError(
                     f"No clean image matches {what!r}, so nothing was started; check the pattern."
                 )
-            return {"clean": tuple(str(Path(name).absolute()) for name in found)}
+            return {kind: tuple(str(Path(name).absolute()) for name in found)}
         case "prior" if what:
             file = Path(what).expanduser().absolute()
             if not file.is_file():
                 raise EMDiffError(f"There is no prior {what}, so nothing was started; check the name.")
             return {"prior": str(file)}
     raise EMDiffError(
-        f"--start {wish!r} is none of nothing, clean:GLOB and prior:FILE; nothing was started. For example "
-        "--start 'clean:sharp/*.tif'."
+        f"--start {wish!r} is none of nothing, clean:GLOB, similar:GLOB and prior:FILE; nothing was started. For "
+        "example --start 'clean:sharp/*.tif'."
     )
 
 

@@ -1,4 +1,4 @@
-"""What learning starts from: nothing, a few clean images, or a prior."""
+"""What learning starts from: nothing, a few clean images, clean images of another kind, or a prior."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ __all__ = ["StartFrom"]
 
 @dataclass(frozen=True)
 class StartFrom:
-    kind: Literal["nothing", "clean", "prior"] = "nothing"
+    kind: Literal["nothing", "clean", "similar", "prior"] = "nothing"
     paths: tuple[Path, ...] = ()
 
     @property
@@ -25,8 +25,8 @@ class StartFrom:
         """What a recipe calls it."""
         names = tuple(str(path.absolute()) for path in self.paths)
         match self.kind:
-            case "clean":
-                return {"clean": names}
+            case "clean" | "similar":
+                return {self.kind: names}
             case "prior":
                 return {"prior": names[0]}
         return {}

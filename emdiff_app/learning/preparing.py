@@ -19,7 +19,7 @@ from .runs.control import Control
 from .runs.samples import Samples
 from .steps.start import start_of
 from .team import Team
-from .together import check_choices, check_colours, check_pixel_sizes
+from .together import check_choices, check_clean, check_colours, check_pixel_sizes
 from .work import State, Work
 
 __all__ = ["Prepared", "prepare"]
@@ -94,4 +94,5 @@ def prepare(recipe: Recipe, control: Control, team: Team, samples: Samples, **wa
         **ways,
     )
     check_choices(work)
+    check_clean(work)
     return Prepared(work, stacks, scale)

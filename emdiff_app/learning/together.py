@@ -1,5 +1,6 @@
 """What does not go together: choices and images that are good by themselves, refused at once rather than in hours."""
 
+import math
 from collections import Counter
 from dataclasses import replace
 
@@ -11,13 +12,17 @@ from emdiff_app.images.units import to_um
 from .crops.binding import Binding
 from .crops.opening import open_clean
 from .recipe import FROM_PIXELS, Recipe
-from .steps.start import anchor_of, start_of
+from .steps.start import anchor_of, clean_images, moments, start_of
 from .work import Work
 
-__all__ = ["check_choices", "check_colours", "check_pixel_sizes"]
+__all__ = ["check_choices", "check_clean", "check_colours", "check_pixel_sizes"]
 
 ALIKE = 0.01
 """Pixel sizes that differ by a larger share of themselves are different."""
+OTHER_SIZE = 0.1
+"""The same for clean images, which no optics are computed for."""
+BRIGHTER, OTHER_UNITS = 3.0, 20.0
+"""So many times as bright, and in contrast, as the recorded images, or so many times less: told, and refused."""
 
 
 def check_choices(work: Work) -> None:
@@ -81,6 +86,45 @@ def check_pixel_sizes(binding: Binding) -> None:
     )
 
 
+def check_clean(work: Work) -> None:
+    """Clean images teach how bright things are and how large: both should be those of the recorded ones."""
+    if not work.recipe.clean:
+        return
+    factor = _times_as_bright(work)
+    many, words = max(factor, 1 / factor), "as bright as" if factor > 1 else "darker than"
+    said = f"The clean images are about {many:.2g} times {words} the recorded ones"
+    advice = (
+        "Bring them to the units of the recorded ones (by exposure time, say), or begin with similar:GLOB in the place "
+        "of clean:GLOB, which takes them for images of another kind"
+    )
+    if many > OTHER_UNITS:
+        raise RunError(f"{said}, which must be other units; nothing was started. {advice}.")
+    if many > BRIGHTER:
+        work.notice(f"{said}, and are learned from as they are. {advice} if that is wrong.")
+    recorded = work.crops.stacks[0]
+    for name in work.recipe.clean if work.imaging.operator.sharp else ():
+        with open_clean(work.recipe, name) as stack:
+            sizes = _size(stack, "X"), _size(recorded, "X")
+            if None not in sizes and not _alike(*sizes, within=OTHER_SIZE):
+                work.notice(
+                    f"{stack.name} has pixels of {_said(stack)} and {recorded.name} of {_said(recorded)}, so what they "
+                    "show is of another size in pixels, and is learned from as it is. Resample the clean images if "
+                    "that is wrong."
+                )
+                return
+
+
+def _times_as_bright(work: Work) -> float:
+    """By the mean and the contrast, whichever says less: optics change one of them, other units both."""
+    clean, (mean, contrast) = clean_images(work, 1), moments(work)
+    if clean is None or mean <= 0:
+        return 1.0
+    ratios = max(float(clean.mean()) / mean, 1e-9), max(float(clean.std()) / contrast, 1e-9)
+    if (ratios[0] > 1) != (ratios[1] > 1):
+        return 1.0
+    return min(ratios, key=lambda ratio: abs(math.log(ratio)))
+
+
 def _size(stack: Stack, axis: str) -> float | None:
     size = stack.pixel_size.get(axis)
     return None if size is None else to_um(size.value, size.unit)
@@ -91,10 +135,10 @@ def _said(stack: Stack) -> str:
     return "unknown size" if size is None else str(size)
 
 
-def _alike(one: float | None, other: float | None) -> bool:
+def _alike(one: float | None, other: float | None, within: float = ALIKE) -> bool:
     if one is None or other is None:
         return one is other
-    return abs(one - other) <= ALIKE * max(one, other)
+    return abs(one - other) <= within * max(one, other)
 
 
 def _needs_pixel_size(binding: Binding) -> bool:

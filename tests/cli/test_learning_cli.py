@@ -169,7 +169,11 @@ def test_ctrl_c_saves_and_says_how_to_go_on(files, capsys):
 
 @pytest.mark.parametrize(
     ("wish", "field", "count"),
-    [("clean:{}/sharp-*.tif", "clean", 2), ("prior:{}/old.emprior", "prior", None)],
+    [
+        ("clean:{}/sharp-*.tif", "clean", 2),
+        ("similar:{}/sharp-*.tif", "similar", 2),
+        ("prior:{}/old.emprior", "prior", None),
+    ],
 )
 def test_what_to_start_from_is_in_the_recipe(files, wish, field, count):
     for name in ("sharp-1.tif", "sharp-2.tif", "old.emprior"):

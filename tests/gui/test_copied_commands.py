@@ -44,18 +44,19 @@ def test_the_command_line_understands_it(session, host, file, prior, channel):
     assert ImagingModel.read(seen["model"]).to_json() == session.form.imaging_model().to_json()
 
 
-def test_what_was_changed_and_started_from_goes_along(session, host, file, tmp_path):
+@pytest.mark.parametrize("kind", ["clean", "similar"])
+def test_what_was_changed_and_started_from_goes_along(session, host, file, tmp_path, kind):
     host.add(source=file)
     session.form = ModelForm(Noise(100, 2, 1))
     session.changes = {"rounds": 7, "time_limit_min": 90.0, "seed": 3}
     session.device = "cpu"
     for name in ("a.png", "b.png"):
         (tmp_path / name).write_bytes(b"")
-    session.start = StartFrom("clean", (tmp_path / "a.png", tmp_path / "b.png"))
+    session.start = StartFrom(kind, (tmp_path / "a.png", tmp_path / "b.png"))
     _, seen = parsed(session.command_line())
     assert (seen["rounds"], seen["time_limit"], seen["seed"], seen["device"]) == (7, 90, 3, "cpu")
-    assert seen["start"] == f"clean:{tmp_path / '*.png'}"
-    session.start = StartFrom("clean", (tmp_path / "a.png", tmp_path / "gone.png"))
+    assert seen["start"] == f"{kind}:{tmp_path / '*.png'}"
+    session.start = StartFrom(kind, (tmp_path / "a.png", tmp_path / "gone.png"))
     with pytest.raises(EMDiffError, match="pattern"):
         session.command_line()
     session.start, session.changes = StartFrom(), {"batch": 2}

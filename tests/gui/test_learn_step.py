@@ -73,19 +73,22 @@ def test_what_is_typed_in_the_dialog_differs_from_the_preset_and_can_be_taken_ba
     assert dock.steps.learn.presets["standard"].isChecked()
 
 
-def test_what_to_start_from_reaches_the_recipe(dock, session, host, until, tmp_path):
+@pytest.mark.parametrize(
+    ("entry", "field"), [("clean images...", "clean"), ("clean images of another kind...", "similar")]
+)
+def test_what_to_start_from_reaches_the_recipe(dock, session, host, until, tmp_path, entry, field):
     host.add()
     session.form = ModelForm(Noise(0, 1, 1))
     box = dock.steps.learn.start_from.box
     host.answers = [[tmp_path / "clean.tif"]]
-    box.activated.emit(1)
+    box.activated.emit(box.findText(entry))
     session.learning_job._command = fake_worker.command("finish")
     session.learn()
     until(lambda: session.learning.state is JobState.DONE)
-    assert RunFolder.open(session.learning.run).recipe.clean == (str(tmp_path / "clean.tif"),)
+    assert getattr(RunFolder.open(session.learning.run).recipe, field) == (str(tmp_path / "clean.tif"),)
     host.answers = [[]]  # the user thought better of it
-    box.activated.emit(2)
-    assert box.currentIndex() == 1
+    box.activated.emit(box.findText("a prior..."))
+    assert box.currentText() == entry
     assert dock.steps.learn.start_from.chosen.text() == "clean.tif"
 
 

@@ -132,3 +132,41 @@ def test_images_of_two_pixel_sizes_do_not_get_one_blur_in_micrometres(tmp_path, 
     with pytest.raises(RunError, match=r"cells0.* has pixels of 0.1 um and .*cells1") as said:
         prepare(recipe, NoControl(), Alone(), Samples(tmp_path), tick=print)
     assert "stated in micrometres" in str(said.value)
+
+
+def clean_of(folder, factor, **known):
+    """Images of the kind of `write_spots` without noise, in other units perhaps."""
+    rng = np.random.default_rng(1)
+    spots = (rng.random((2, 64, 64)) > 0.95) * 200.0 + 100
+    save_stack(stack_from_array((factor * spots).astype(np.float32), "ZYX", **known), folder / "clean.tif")
+    return (str(folder / "clean.tif"),)
+
+
+@pytest.mark.parametrize("factor", [1 / 100, 1 / 40000, 100.0])
+def test_clean_images_in_other_units_are_refused(tmp_path, factor):
+    run = make_run(tmp_path, clean=clean_of(tmp_path, factor))
+    assert not learn(run)
+    assert "other units; nothing was started" in told(run)[-1].text
+
+
+@pytest.mark.parametrize(("factor", "said"), [(1.0, None), (1.3, None), (6.0, "times as bright as")])
+def test_clean_images_that_are_brighter_are_learned_from_and_it_is_said(tmp_path, factor, said):
+    run = make_run(tmp_path, clean=clean_of(tmp_path, factor), clean_steps=4)
+    assert learn(run)
+    notices = [event.text for event in told(run, "notice") if "clean images" in event.text]
+    assert len(notices) == (said is not None)
+    assert all(said in text for text in notices)
+
+
+def test_clean_images_of_other_pixels_are_learned_from_and_it_is_said(tmp_path):
+    size = {axis: PixelSize(0.05) for axis in "YX"}
+    clean = clean_of(tmp_path, 1.0, pixel_size=size)
+    run = make_run(tmp_path, clean=clean, clean_steps=4, pixel_size_um=None)
+    assert learn(run)
+    assert not any("pixels of" in event.text for event in told(run, "notice"))
+    write_spots(tmp_path / "spots.tif", pixel_size={axis: PixelSize(0.2) for axis in "YX"})
+    run = make_run(tmp_path, "again", clean=clean, clean_steps=4)
+    assert learn(run)
+    (notice,) = [event.text for event in told(run, "notice") if "pixels of" in event.text]
+    assert "0.05" in notice
+    assert "0.2" in notice

@@ -199,8 +199,16 @@ def test_the_weight_goes_to_one_and_never_past_it(weight, chi2):
 
 
 def test_tempering_waits_while_the_prior_cannot_explain_the_data():
-    assert next_weight(0.25, 3.9, 1, 12) == 0.25
+    assert next_weight(0.25, 4.5, 1, 12) == 0.25
     assert next_weight(0.25, 1.2, 1, 12) == 0.5
+
+
+@given(st.floats(0.1, 0.9), st.floats(0.01, 100.0))
+def test_tempering_does_not_wait_for_a_prior_that_is_right_whatever_the_noise(weight, snr):
+    """The chi2 of tempered samples, exactly, where images of the power `snr` under noise of one have their prior."""
+    chi2 = (1 + snr) / (1 + weight * snr) ** 2 + snr / (1 + weight * snr)
+    assert chi2 * (1 + 1e-9) >= 1
+    assert next_weight(weight, chi2, 1, 12) > weight
 
 
 def test_dps_steps_as_far_as_the_recipe_and_the_weight_say():

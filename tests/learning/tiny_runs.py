@@ -28,12 +28,12 @@ TINY = {
 }
 
 
-def write_spots(path, seed=0):
+def write_spots(path, seed=0, **known):
     """Two planes of bright spots with noise."""
     rng = np.random.default_rng(seed)
     spots = (rng.random((2, 64, 64)) > 0.95) * 200.0 + 100
     noisy = (spots + 5 * rng.standard_normal(spots.shape)).astype(np.float32)
-    save_stack(stack_from_array(noisy, "ZYX", name=path.stem), path, overwrite=True)
+    save_stack(stack_from_array(noisy, "ZYX", name=path.stem, **known), path, overwrite=True)
     return path
 
 

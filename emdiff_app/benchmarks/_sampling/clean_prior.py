@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import platformdirs
 import torch
 from numpy.typing import NDArray
 
 from emdiff_app.baselines.learners import Training, fresh, pick_from, train
+from emdiff_app.benchmarks._common.kept import bench_folder, digest, program
 from emdiff_app.diffusion import Batch, LearnedPrior
 from emdiff_app.diffusion.anchors import Denoising
 from emdiff_app.errors import EMDiffError
@@ -39,8 +37,8 @@ def clean_prior(
 
     With `noise` it learns the noise maps of such a camera as well.
     """
-    content = hashlib.sha256(images.tobytes() + f"{size} {steps} {noise}".encode()).hexdigest()[:12]
-    folder = Path(platformdirs.user_cache_dir("emdiff")) / "bench"
+    content = digest(images, [size, steps, str(noise)], program("diffusion", "baselines"))
+    folder = bench_folder()
     path = folder / f"{name}-{content}.emprior"
     if path.exists():
         try:

@@ -1,4 +1,4 @@
-"""What learning starts from: nothing, clean images, or a prior."""
+"""What learning starts from: nothing, clean images of this kind or of another, or a prior."""
 
 from qtpy.QtWidgets import QComboBox, QLabel, QWidget
 
@@ -11,6 +11,13 @@ from .section import line, named, text
 __all__ = ["StartFields"]
 
 PRIORS = "Priors (*.emprior)"
+KINDS: dict[str, tuple[str, str, str]] = {
+    "nothing": ("nothing", "", ""),
+    "clean": ("clean images...", "Choose clean images", IMAGE_KINDS),
+    "similar": ("clean images of another kind...", "Choose clean images of another kind", IMAGE_KINDS),
+    "prior": ("a prior...", "Choose a prior to start from", PRIORS),
+}
+"""The entry of each, the title of the question for files, and which files are meant."""
 
 
 class StartFields(QWidget):
@@ -20,10 +27,13 @@ class StartFields(QWidget):
         super().__init__()
         self.session = session
         self.box = named(
-            QComboBox(), "Start from", "Clean images, or a prior of similar images, save much time."
+            QComboBox(),
+            "Start from",
+            "Clean images, or a prior of similar images, save much time. Clean images of another kind are learned from "
+            "at the start only, and each at its own brightness.",
         )
-        for title in ("nothing", "clean images...", "a prior..."):
-            self.box.addItem(title)
+        for kind, (title, _, _) in KINDS.items():
+            self.box.addItem(title, kind)
         self.box.activated.connect(self._choose)
         self.chosen = text(name="What learning starts from")
         row = line(QLabel("Start from"), self.box, self.chosen, stretch=False)
@@ -34,18 +44,16 @@ class StartFields(QWidget):
         self._show()
 
     def _choose(self, row: int) -> None:
-        host = self.session.host
-        if row == 0:
+        kind = self.box.itemData(row)
+        _, question, files = KINDS[kind]
+        if kind == "nothing":
             self.session.start = StartFrom()
-        elif row == 1:
-            if paths := host.ask_files("Choose clean images", IMAGE_KINDS):
-                self.session.start = StartFrom("clean", tuple(paths))
-        elif paths := host.ask_files("Choose a prior to start from", PRIORS):
-            self.session.start = StartFrom("prior", tuple(paths[:1]))
+        elif paths := self.session.host.ask_files(question, files):
+            self.session.start = StartFrom(kind, tuple(paths[:1] if kind == "prior" else paths))
         self._show()
 
     def _show(self) -> None:
         start = self.session.start
-        self.box.setCurrentIndex({"nothing": 0, "clean": 1, "prior": 2}[start.kind])
+        self.box.setCurrentIndex(self.box.findData(start.kind))
         self.chosen.setText(start.in_words)
         self.chosen.setToolTip("\n".join(map(str, start.paths)))

@@ -38,6 +38,7 @@ __all__ = [
     "first_draw",
     "first_prior",
     "from_pixels",
+    "moments",
     "seen_at_once",
     "start_of",
     "trainer_for",
@@ -110,7 +111,7 @@ def as_recorded(work: Work) -> Data:
 
 def first_denoiser(work: Work) -> LearnedPrior:
     """The network that a start from denoised images trains first."""
-    return untrained(work, *_moments(work))
+    return untrained(work, *moments(work))
 
 
 def first_prior(work: Work, samples: Tensor | None) -> LearnedPrior:
@@ -131,7 +132,7 @@ def first_prior(work: Work, samples: Tensor | None) -> LearnedPrior:
             )
         found.takes_maps = found.takes_maps or anchor.maps
         return found.requires_grad_(True)
-    mean, deviation = _moments(work) if samples is None else (float(samples.mean()), float(samples.std()))
+    mean, deviation = moments(work) if samples is None else (float(samples.mean()), float(samples.std()))
     torch.manual_seed(recipe.seed)
     prior = LearnedPrior(recipe.size, channels, deviation, mean, variance=anchor.variance)
     prior.takes_maps = anchor.maps
@@ -173,7 +174,7 @@ def _cut(work: Work, names: tuple[str, ...], *, own_scale: bool) -> list[Tensor]
     return list(CropSet(stacks, places, recipe.crop, scale).batch(0, len(places)))
 
 
-def _moments(work: Work) -> tuple[float, float]:
+def moments(work: Work) -> tuple[float, float]:
     """Mean and standard deviation of clean pixels: of the recorded ones, less the noise."""
     models, few = _some(work, as_recorded(work))
     pixels = torch.cat([y[imaging.seen(y)] for imaging, y in zip(models, few, strict=True)])

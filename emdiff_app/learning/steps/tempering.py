@@ -27,13 +27,13 @@ def weighted(imaging: Imaging, weight: float) -> Imaging:
 def next_weight(weight: float, chi2: float, round: int, rounds: int) -> float:
     """The weight of the next round, from the true chi2 of the samples of this one.
 
-    Tempered samples of a prior that explains the data have a chi2 between 1 and 1/w: the logarithm of w is halved when
-    chi2 is nearer to 1. It is never lowered to make chi2 smaller, which would fit the noise. In the last third of the
-    rounds, and from the first round with nothing left to wait for, it is 1.
+    Tempered samples of a prior that explains the data have a chi2 of 1, where the prior decides, to 1/w, where the
+    data do: the logarithm of w is halved when chi2 is there, and a larger one is waited for. It is never lowered to
+    make chi2 smaller, which would fit the noise. In the last third of the rounds it is 1.
     """
     if weight == 1 or 3 * (round + 1) > 2 * rounds:
         return 1.0
-    if weight < 1 and chi2 > (1 + 1 / weight) / 2:
+    if weight < 1 and chi2 > 1 / weight:
         return weight
     nearer = math.sqrt(weight)
     return 1.0 if abs(nearer - 1) < CLOSE else nearer

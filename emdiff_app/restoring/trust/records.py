@@ -6,11 +6,9 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["ALL_WELL", "LAGS", "Blur", "Figures", "Grade", "Predictions", "Reason", "Verdict"]
+__all__ = ["ALL_WELL", "Blur", "Figures", "Grade", "Predictions", "Reason", "Verdict"]
 
 ALL_WELL = "The restoration explains the data, and the data look like what the prior has learned."
-LAGS = 5
-"""Whiteness is looked at for neighbours up to this many pixels apart."""
 
 
 class _Record(BaseModel):
