@@ -14,6 +14,7 @@ from .crops.binding import Binding, noises_of
 from .crops.crop_set import CropSet
 from .crops.opening import open_recorded
 from .crops.places import draw_places
+from .judging.standing import behind_the_start
 from .recipe import FROM_PIXELS, Recipe
 from .runs.control import Control
 from .runs.samples import Samples
@@ -31,6 +32,12 @@ ONE_LEVEL = (
 )
 
 
+BEHIND = (
+    "The start of this run, which gives no samples, predicted pixels that were kept aside better than this prior does: "
+    "it needs more rounds. Resume the run with more time."
+)
+
+
 @dataclass(frozen=True)
 class Prepared:
     """The work, and what only the card must know."""
@@ -45,6 +52,8 @@ class Prepared:
         notices = [*state.notes.get("notices", ())]
         if state.round == 0 and start_of(self.work) in FROM_PIXELS:
             notices.append(ONE_LEVEL)
+        if behind_the_start(state):
+            notices.append(BEHIND)
         training = Training(
             images=tuple(Path(s).name for s in recipe.stacks),
             crops=len(self.work.crops),

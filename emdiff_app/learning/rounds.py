@@ -14,8 +14,9 @@ import torch
 
 from emdiff_app.diffusion import LearnedPrior, Trainer
 
-from .judging.judgement import Judgement, is_as_good
+from .judging.judgement import Judgement
 from .judging.jury import Jury
+from .judging.standing import behind_the_start, takes_the_lead
 from .pace.pacing import time_for_another
 from .recipe import FROM_PIXELS
 from .runs.control import TimeIsUp
@@ -234,19 +235,16 @@ class Rounds:
         jury = Jury(work, state, self.prior, self.anchor, self.begins_with)
         result = jury.judge() if work.team.leads else None
         each, estimate = work.team.agreed((list(result.each), result.estimate) if result else ([], ""))
-        score = sum(each) / len(each)
-        # What knows only the noise of the recording gives no samples, however well it predicts.
-        first = "best" not in state.notes or (state.round == 1 and self.begins_with in FROM_PIXELS)
-        best = first or is_as_good(each, state.notes["best"])
-        if best:
-            state.notes["estimate"] = estimate
-            state.notes["best_round"] = state.round
-        if first or score >= sum(state.notes["best"]) / len(each):
-            state.notes["best"] = list(each)
-        state.scores.append(score)
+        best = takes_the_lead(state, each, estimate, self.begins_with)
+        state.scores.append(sum(each) / len(each))
         work.tick("score", 1, 1, None)
         if result:
             self.on_judged(result, best)
+        if state.round == 1 and behind_the_start(state):
+            self.work.notice(
+                "The start, which predicts pixels from the recorded ones alone, does so better than round 1 yet does; "
+                "it gives no samples, so the rounds go on all the same."
+            )
         state.notes["judging_s"] = time.monotonic() - began
         if "next_weight" in state.notes:
             state.notes["weight"] = state.notes.pop("next_weight")

@@ -1,0 +1,66 @@
+"""Which round is kept, and what is said where the start did better than what came of it."""
+
+import pytest
+from tiny_runs import make_run, told
+
+from emdiff_app.learning import learn
+from emdiff_app.learning.judging import jury
+from emdiff_app.learning.judging.standing import behind_the_start, takes_the_lead
+from emdiff_app.learning.work import State
+from emdiff_app.physics import ImagingModel, PoissonGaussianNoise
+from emdiff_app.priors import read_card
+
+CAMERA = ImagingModel(noise=PoissonGaussianNoise(offset=0.0, gain=2.0, read_noise=2.0))
+
+
+def after(scores, begins_with):
+    """What is kept after rounds with these scores on two crops, and whether each took the lead."""
+    state, leads = State(), []
+    for number, each in enumerate(scores):
+        state.round = number
+        leads.append(takes_the_lead(state, list(each), "samples", begins_with))
+    return state, leads
+
+
+def test_of_rounds_that_cannot_be_told_apart_the_last_is_kept_and_a_clearly_worse_one_is_not():
+    state, leads = after([(1.0, 2.0), (1.2, 1.9), (0.5, 1.5)], "gaussian")
+    assert leads == [True, True, False]
+    assert state.notes["best_round"] == 1
+
+
+def test_many_small_steps_down_are_no_way_down():
+    """Each is compared with the best of all, not with the one before."""
+    state, leads = after([(0.0, 0.0), *((-0.1 * n, -0.1 * n - 0.01) for n in range(1, 6))], "gaussian")
+    assert leads == [True] + 5 * [False]
+    assert state.notes["best_round"] == 0
+
+
+@pytest.mark.parametrize(("begins_with", "kept"), [("hidden-pixels", 1), ("one-look", 1), ("denoised", 0)])
+def test_a_start_that_gives_no_samples_gives_way_and_is_remembered(begins_with, kept):
+    state, _ = after([(2.0, 2.1), (1.0, 1.0)], begins_with)
+    assert state.notes["best_round"] == kept
+    assert behind_the_start(state) == (kept == 1)
+
+
+def test_who_catches_up_with_the_start_is_not_behind_it_any_more():
+    state, _ = after([(2.0, 2.1), (1.0, 1.0), (2.1, 2.05)], "hidden-pixels")
+    assert state.notes["best_round"] == 2
+    assert not behind_the_start(state)
+
+
+def test_a_prior_that_predicts_worse_than_the_start_did_says_so(tmp_path, monkeypatch):
+    judge, made = jury.judge, []
+
+    def worse(*given, **words):
+        result = judge(*given, **words)
+        made.append(result)
+        lower = tuple(score - 5.0 * (len(made) > 1) for score in made[0].each)
+        return jury.replace(result, each=lower, held_out=sum(lower) / len(lower))
+
+    monkeypatch.setattr(jury, "judge", worse)
+    run = make_run(tmp_path, model=CAMERA, held_out=2)
+    assert learn(run)
+    assert any("the rounds go on all the same" in event.text for event in told(run, "notice"))
+    card = read_card(run.prior)
+    assert card.training.rounds == 1
+    assert any("needs more rounds" in text for text in card.training.notices)
