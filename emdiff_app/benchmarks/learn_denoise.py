@@ -1,12 +1,15 @@
 """Real widefield images learned from single noisy frames alone, beside what else can be done without clean ones.
 
 `emdiff bench learn-denoise [5 15 45 ...] [classical] [noise2void] [ours] [channel-1] [DATA]`: the numbers are
-minutes of learning; without words, everything.
+minutes of learning; without words, everything, which takes three hours. With `--out FOLDER` a command adds its rows to
+those that lie there already, of the same images; each has its date.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import datetime
+import re
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +32,7 @@ from emdiff_app.physics import Imaging, ImagingModel, NoiseSpec, bind_noise, est
 from ._common.data import data_folder
 from ._common.kept import digest, kept, program
 from ._common.report import Report
+from ._common.rows_files import with_earlier, write_csv
 from ._common.words import Words
 from ._learning.recipes import DENOISE
 from ._learning.runs import estimates, learned, say
@@ -101,13 +105,15 @@ def run(report: Report) -> None:
     rows: list[Row] = []
     if "classical" in parts:
         rows += classical(fields)
-    for time in minutes:
-        if "noise2void" in parts:
-            rows.append(_noise2void(fields, time))
+    if "noise2void" in parts:
+        rows += _noise2void(fields, minutes)
     for time in minutes:
         if "ours" in parts:
             rows += _ours(fields, channel, time)
-    report.table(["", "PSNR", "SSIM", ""], [_cells(row) for row in rows])
+    file, about = report.out / "learn-denoise.csv", digest(fields.noisy, fields.clean, fields.teaching)
+    rows = sorted(with_earlier(file, rows, about), key=_place)
+    write_csv(file, [{**row, "about": about} for row in rows if row["psnr"] is not None])
+    report.table(["", "PSNR", "SSIM", "", "made"], [_cells(row) for row in rows])
     _verdict(report, rows)
 
 
@@ -182,22 +188,26 @@ def _kept(fields: Fields, title: str, make: Callable[[], tuple[Tensor, str]]) ->
 
 def _not_made(title: str, error: EMDiffError) -> Row:
     """It is tried again the next time."""
-    return {"title": title, "psnr": None, "ssim": None, "words": str(error)}
+    return {"title": title, "psnr": None, "ssim": None, "words": str(error), "made": ""}
 
 
-def _noise2void(fields: Fields, minutes: float) -> Row:
-    title = f"Noise2Void (CAREamics), {minutes:g} minutes"
+def _noise2void(fields: Fields, minutes: Sequence[float]) -> list[Row]:
+    """One training for the longest time, looked at after each of the others."""
+    times, threads = sorted(minutes), torch.get_num_threads()
+    titles = [f"Noise2Void (CAREamics), {time:g} minutes" for time in times]
 
-    def make() -> tuple[Tensor, str]:
-        made, words = noise2void(fields.teaching, fields.noisy, minutes, torch.get_num_threads())
-        return torch.from_numpy(made)[:, None], words
+    def rows() -> dict[str, Any]:
+        made = noise2void(fields.teaching, fields.noisy, times, threads)
+        return {
+            title: scored_row(title, torch.from_numpy(images)[:, None], fields.truth, words)
+            for title, (images, words) in zip(titles, made, strict=True)
+        }
 
     try:
-        images = fields.noisy, fields.clean, fields.teaching
-        content = digest(*images, title, torch.get_num_threads(), made_by())
-        return kept("denoise", content, lambda: scored_row(title, *_swapped(make(), fields.truth)))
+        content = digest(fields.noisy, fields.clean, fields.teaching, titles, threads, made_by())
+        return list(kept("denoise", content, rows).values())
     except EMDiffError as error:
-        return _not_made(title, error)
+        return [_not_made(title, error) for title in titles]
 
 
 def _ours(fields: Fields, channel: int, minutes: float) -> list[Row]:
@@ -224,16 +234,23 @@ def scored_row(title: str, made: Tensor, truth: Tensor, words: str = "") -> Row:
         "psnr": float(np.mean([psnr(a, b) for a, b in pairs])),
         "ssim": float(np.mean([ssim(a, b, data_range=float(np.ptp(b))) for a, b in pairs])),
         "words": words,
+        "made": datetime.date.today().isoformat(),
     }
 
 
-def _swapped(made: tuple[Tensor, str], truth: Tensor) -> tuple[Tensor, Tensor, str]:
-    return made[0], truth, made[1]
+def _place(row: Row) -> tuple[int, float, int]:
+    """Where a row stands: what needs no learning, then Noise2Void, then ours, each by its minutes."""
+    title = row["title"]
+    known = ["as recorded", *CLASSICAL, TV]
+    if found := re.search(r", ([\d.]+) minutes", title):
+        parts = [title.endswith(end) for end in ("one sample", "mean of samples", "its estimate")]
+        return 2 if title.startswith("EMDiff") else 1, float(found[1]), parts.index(True) if any(parts) else 0
+    return 0, known.index(title) if title in known else len(known), 0
 
 
 def _cells(row: Row) -> list[str]:
     figures = ("-", "-") if row["psnr"] is None else (f"{row['psnr']:.2f}", f"{row['ssim']:.3f}")
-    return [row["title"], *figures, row["words"]]
+    return [row["title"], *figures, row["words"], row["made"]]
 
 
 def _verdict(report: Report, rows: list[Row]) -> None:

@@ -11,6 +11,7 @@ import torch
 from emdiff_app.baselines import method
 from emdiff_app.benchmarks import learn_cost, learn_deblur, learn_denoise, learn_inpaint
 from emdiff_app.benchmarks._common import kept
+from emdiff_app.benchmarks._common.rows_files import with_earlier, write_csv
 from emdiff_app.benchmarks._common.words import Words
 from emdiff_app.benchmarks._learning import nuclei, recipes
 from emdiff_app.benchmarks._learning import runs as learning_runs
@@ -41,7 +42,8 @@ TINY = {
 def small(monkeypatch, tmp_path):
     """Everything in seconds, and kept in a folder of its own."""
     monkeypatch.setattr(kept, "bench_folder", lambda: tmp_path / "cache")
-    monkeypatch.setattr(learning_runs, "bench_folder", lambda: tmp_path / "cache")
+    for room in (learning_runs, clean_prior):
+        monkeypatch.setattr(room, "bench_folder", lambda: tmp_path / "cache")
     monkeypatch.setattr(learning_runs, "SAMPLES", 2)
     monkeypatch.setattr(learning_runs, "STEPS", 2)
     return tmp_path
@@ -61,7 +63,6 @@ def test_deblurring_compares_with_every_classical_method(small, monkeypatch, sha
     monkeypatch.setattr(learn_deblur, "DEBLUR", TINY)
     monkeypatch.setattr(learn_deblur, "CLEAN_STEPS", 2)
     monkeypatch.setattr(learn_deblur, "CLEAN_SIDE", 16)
-    monkeypatch.setattr(clean_prior.platformdirs, "user_cache_dir", lambda name: str(small))
     for name, parameter in (("tv", "weight"), ("richardson-lucy-tv", "iterations")):
         known = method(name).parameters
         monkeypatch.setitem(known, parameter, replace(known[parameter], tries=known[parameter].tries[1:3]))
@@ -95,20 +96,41 @@ def test_denoising_scores_what_is_asked_for_in_one_table(small, monkeypatch, sha
     monkeypatch.setattr(learn_denoise, "CLASSICAL", few)
 
     def other_library(train, test, minutes, threads):
-        assert (train.shape, minutes) == ((3, 96, 96), 2)
-        return 0.5 * test.astype(np.float32) + 7, "made up"
+        assert (train.shape, minutes) == ((3, 96, 96), [2])
+        return [(0.5 * test.astype(np.float32) + 7, "made up")]
 
     monkeypatch.setattr(learn_denoise, "noise2void", other_library)
-    page, _ = page_of(capsys, "learn-denoise", "2", str(shared_data))
+    out = "--out", str(small / "pages")
+    first, _ = page_of(capsys, "learn-denoise", "classical", "noise2void", "2", str(shared_data), *out)
+    assert "EMDiff, 2 minutes" not in first
+    page, _ = page_of(capsys, "learn-denoise", "ours", "2", str(shared_data), *out)
+    # What the command before has made is there as well, in the order of one command.
     rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| ")]
     scores = {row[0]: row[1] for row in rows}
     assert float(scores["blur"]) > float(scores["as recorded"]) + 5
     # Gain and offset do not count.
     assert scores["Noise2Void (CAREamics), 2 minutes"] == scores["as recorded"]
-    # A method that cannot run leaves its row and a reason.
-    assert scores["bm3d"] == "-"
-    assert "nonsense" in page
+    # A method that cannot run leaves its row and a reason, but no result.
+    assert "| bm3d | - |" in first
+    assert "nonsense" in first
+    assert "bm3d" not in scores
+    order = [title for title in scores if title.startswith(("blur", "Noise2Void", "EMDiff"))]
+    assert order[:3] == ["blur", "Noise2Void (CAREamics), 2 minutes", "EMDiff, 2 minutes, one sample"]
     assert {"EMDiff, 2 minutes, one sample", "EMDiff, 2 minutes, its estimate"} <= set(scores)
+
+
+def test_a_table_that_grows_keeps_results_and_drops_those_of_other_images(tmp_path):
+    def row(title, psnr, made="2026-01-02"):
+        return {"title": title, "psnr": psnr, "ssim": 0.5, "words": "", "made": made}
+
+    file = tmp_path / "rows.csv"
+    assert with_earlier(file, [row("a", 1.0)], "these") == [row("a", 1.0)]
+    write_csv(file, [{**row("a", 1.0), "about": "these"}, {**row("b", 2.0), "about": "these"}])
+    newer = [row("a", None), row("b", 3.0, "2026-02-03"), row("c", None)]
+    assert with_earlier(file, newer, "these") == [row("a", 1.0), row("b", 3.0, "2026-02-03"), row("c", None)]
+    assert with_earlier(file, newer, "others") == newer
+    file.write_text("title,psnr\na,rubbish\n")
+    assert with_earlier(file, newer, "these") == newer
 
 
 def corners(planes, side):
@@ -121,7 +143,6 @@ def test_inpainting_learns_from_photographs_with_masks_of_their_own(small, monke
     monkeypatch.setattr(learn_inpaint, "SCORED", 3)
     monkeypatch.setattr(learn_inpaint, "SAMPLES", 2)
     monkeypatch.setattr(learn_inpaint, "CLEAN_STEPS", 2)
-    monkeypatch.setattr(clean_prior.platformdirs, "user_cache_dir", lambda name: str(small))
     page, _ = page_of(capsys, "learn-inpaint", "75%", "1min", str(shared_data))
     assert "60 % missing" not in page
     for title in ("biharmonic", "Gaussian prior (EM), mean", "EMDiff, one sample", "EMDiff, mean of samples"):

@@ -110,7 +110,7 @@ def small(monkeypatch, tmp_path):
     """Everything in seconds, kept in a folder of its own."""
     for module in (kept, learning_runs, tables_priors, tables_ablations, tables_microscopy):
         monkeypatch.setattr(module, "bench_folder", lambda: tmp_path / "cache")
-    monkeypatch.setattr(clean_prior.platformdirs, "user_cache_dir", lambda name: str(tmp_path))
+    monkeypatch.setattr(clean_prior, "bench_folder", lambda: tmp_path)
     monkeypatch.setattr(tables_size, "SIZES", {"cpu": TINY})
     monkeypatch.setattr(tables, "SIZES", {"cpu": TINY})
     monkeypatch.setattr(learning_runs, "STEPS", 2)

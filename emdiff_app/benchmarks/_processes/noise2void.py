@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,15 +40,18 @@ def made_by() -> str:
 
 
 def noise2void(
-    train: NDArray[Any], test: NDArray[Any], minutes: float, threads: int
-) -> tuple[NDArray[np.float32], str]:
-    """Learn from `train` for so many minutes and denoise `test`; also what the library says of itself."""
+    train: NDArray[Any], test: NDArray[Any], minutes: Sequence[float], threads: int
+) -> list[tuple[NDArray[np.float32], str]]:
+    """Learn from `train` and denoise `test` after so many minutes each; also what the library says of itself.
+
+    Its learning rate is constant, so that a training that goes on is, after five minutes, one of five minutes.
+    """
     python = _environment()
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / f"{name}.npy" for name in ("train", "test", "out")]
         for path, images in zip(paths, (train, test), strict=False):
             np.save(path, np.asarray(images, np.float32))
-        words = [str(minutes), str(threads)]
+        words = [",".join(str(time) for time in minutes), str(threads)]
         clean = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
         done = subprocess.run(
             [python, SCRIPT, *paths, *words], capture_output=True, text=True, env=clean, check=False
@@ -55,7 +59,8 @@ def noise2void(
         if done.returncode:
             raise EMDiffError(f"Noise2Void did not run: {_last_line(done.stderr)}")
         made: NDArray[np.float32] = np.load(paths[2])
-    return made, _last_line(done.stdout)
+    lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
+    return list(zip(made, lines[-len(minutes) :], strict=True))
 
 
 def _environment() -> Path:

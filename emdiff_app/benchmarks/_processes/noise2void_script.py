@@ -1,9 +1,9 @@
 """Noise2Void by CAREamics, in an environment that has it and nothing of this program.
 
-`python noise2void_script.py TRAIN.npy TEST.npy OUT.npy MINUTES THREADS`: images are `(N, Y, X)` float32.
+`python noise2void_script.py TRAIN.npy TEST.npy OUT.npy MINUTES,... THREADS`: images are `(N, Y, X)` float32, and for
+each of the times OUT has those of TEST as they are denoised after so many minutes.
 """
 
-import datetime
 import importlib
 import importlib.util
 import sys
@@ -18,7 +18,7 @@ import torch
 def main(train: str, test: str, out: str, minutes: str, threads: str) -> None:
     torch.set_num_threads(int(threads))
     careamics, config = _careamics()
-    timer_of = importlib.import_module("lightning.pytorch.callbacks").Timer
+    looks = _looks_of([float(time) for time in sorted(minutes.split(","), key=float)])
     settings = config.create_n2v_config(
         experiment_name="w2s",
         data_type="array",
@@ -34,19 +34,45 @@ def main(train: str, test: str, out: str, minutes: str, threads: str) -> None:
     constant = {"name": "StepLR", "parameters": {"step_size": 1_000_000_000}}
     settings.algorithm_config.lr_scheduler = type(scheduler)(**constant)
     images, unseen = np.load(train), np.load(test)
-    timer = timer_of(duration=datetime.timedelta(minutes=float(minutes)))
     with tempfile.TemporaryDirectory() as folder:
-        trainer = careamics.CAREamist(settings, work_dir=folder, callbacks=[timer], enable_progress_bar=False)
-        began, worked = time.monotonic(), time.process_time()
+        trainer = careamics.CAREamist(settings, work_dir=folder, callbacks=[looks], enable_progress_bar=False)
         trainer.train(train_data=images)
-        seconds, worked = time.monotonic() - began, time.process_time() - worked
-        steps = trainer.trainer.global_step
-        made, _ = trainer.predict(unseen, axes="SYX", data_type="array", tile_size=(256, 256), batch_size=1)
-    np.save(out, np.stack([np.squeeze(plane) for plane in _planes(made)]).astype(np.float32))
-    print(
-        f"{seconds / 60:.1f} min on {threads} thread(s), which got {worked / 60:.1f} core-minutes; {steps} steps, "
-        f"CAREamics {careamics.__version__}"
-    )
+        after = []
+        for weights, _ in looks.taken:
+            trainer.model.load_state_dict(weights)
+            made, _ = trainer.predict(
+                unseen, axes="SYX", data_type="array", tile_size=(256, 256), batch_size=1
+            )
+            after.append(np.stack([np.squeeze(plane) for plane in _planes(made)]).astype(np.float32))
+    np.save(out, np.stack(after))
+    for _, (seconds, worked, steps) in looks.taken:
+        print(
+            f"{seconds / 60:.1f} min on {threads} thread(s), which got {worked / 60:.1f} core-minutes; {steps} steps, "
+            f"CAREamics {careamics.__version__}"
+        )
+
+
+def _looks_of(minutes: list[float]) -> Any:
+    """A callback that keeps the weights after so many minutes each, and ends the training with the last."""
+
+    class Looks(importlib.import_module("lightning.pytorch.callbacks").Callback):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self.left = list(minutes)
+            self.taken: list[tuple[dict[str, Any], tuple[float, float, int]]] = []
+
+        def on_train_start(self, trainer: Any, module: Any) -> None:
+            self.began, self.worked = time.monotonic(), time.process_time()
+
+        def on_train_batch_end(self, trainer: Any, module: Any, *_: Any) -> None:
+            seconds = time.monotonic() - self.began
+            if not self.left or seconds < 60 * self.left[0]:
+                return
+            self.left.pop(0)
+            weights = {name: value.detach().clone() for name, value in module.state_dict().items()}
+            self.taken.append((weights, (seconds, time.process_time() - self.worked, trainer.global_step)))
+            trainer.should_stop = not self.left
+
+    return Looks()
 
 
 def _planes(made: Any) -> list[Any]:

@@ -17,12 +17,12 @@ from emdiff_app.benchmarks._common.data import cifar, crops_of
 from emdiff_app.benchmarks._common.drawing import bars, lines
 from emdiff_app.benchmarks._common.kept import bench_folder, digest, kept, kept_or_again, program
 from emdiff_app.benchmarks._common.report import Report
+from emdiff_app.benchmarks._common.rows_files import write_csv
 from emdiff_app.benchmarks._learning.runs import say
 from emdiff_app.diffusion.device import device_for
 from emdiff_app.images import save_stack, stack_from_array
 
 from .draws import SEED, Known, draws
-from .page import write_csv
 from .priors import prior_by_rounds, prior_of
 from .published import Asked
 from .scores import of_draws

@@ -18,6 +18,7 @@ from emdiff_app.benchmarks._common.drawing import lines
 from emdiff_app.benchmarks._common.kept import bench_folder, digest, kept_or_again, program
 from emdiff_app.benchmarks._common.metrics import mean_psnr, mean_ssim
 from emdiff_app.benchmarks._common.report import Report
+from emdiff_app.benchmarks._common.rows_files import write_csv
 from emdiff_app.benchmarks._learning.runs import estimates, learned, say
 from emdiff_app.benchmarks.learn_denoise import Fields, affine_errors, scored_row
 from emdiff_app.diffusion import Batch, fit_gaussian
@@ -27,7 +28,6 @@ from emdiff_app.images import open_stack, save_stack, stack_from_array
 from emdiff_app.physics import ImagingModel
 
 from .draws import draws
-from .page import write_csv
 from .priors import prior_of
 from .published import Asked
 from .size import OURS

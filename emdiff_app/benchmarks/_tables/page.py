@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from emdiff_app.benchmarks._common.drawing import bars, grid
 from emdiff_app.benchmarks._common.report import Report
+from emdiff_app.benchmarks._common.rows_files import write_csv
 
 from .rows import CEILING, Row
 from .scores import unpacked
 
-__all__ = ["show", "verdict", "write_csv"]
+__all__ = ["show", "verdict"]
 
 NOT = "**not** the closest"
 WHY: dict[str, str] = {
@@ -72,16 +71,6 @@ def verdict(rows: Sequence[Row]) -> str:
         f"By the best PSNR of each (one sample or the mean), {title} is {word} of those without clean images: "
         f"{ours[title]:.2f} dB, and {rival} {others[rival]:.2f} dB ({gap:+.2f} dB)."
     )
-
-
-def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """One line a row; the columns are those of all rows."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, names, restval="")
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def _best(row: Row) -> float:

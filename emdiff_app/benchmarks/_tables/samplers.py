@@ -12,6 +12,7 @@ from emdiff_app.benchmarks._common.data import crops_of
 from emdiff_app.benchmarks._common.drawing import bars
 from emdiff_app.benchmarks._common.kept import digest, kept_or_again, program
 from emdiff_app.benchmarks._common.report import Report
+from emdiff_app.benchmarks._common.rows_files import write_csv
 from emdiff_app.benchmarks._learning.runs import say
 from emdiff_app.benchmarks._sampling.clean_prior import clean_prior
 from emdiff_app.benchmarks._sampling.one_sampler import (
@@ -24,7 +25,6 @@ from emdiff_app.benchmarks._sampling.one_sampler import (
 from emdiff_app.diffusion import LearnedPrior
 from emdiff_app.physics import ImagingModel
 
-from .page import write_csv
 from .published import Asked
 
 __all__ = ["POSTER", "samplers"]
