@@ -7,7 +7,6 @@ those that lie there already, of the same images; each has its date.
 
 from __future__ import annotations
 
-import datetime
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -25,24 +24,26 @@ from emdiff_app.baselines.recorded import Recorded
 from emdiff_app.baselines.stabilised import denoise_stabilised
 from emdiff_app.diffusion import GaussianPrior, fit_gaussian
 from emdiff_app.errors import EMDiffError
-from emdiff_app.images import open_stack, stack_from_array
-from emdiff_app.images.score import fit_affine, psnr, ssim
-from emdiff_app.physics import Imaging, ImagingModel, NoiseSpec, bind_noise, estimate_noise
+from emdiff_app.physics import (
+    Anscombe,
+    GaussianNoise,
+    Imaging,
+    ImagingModel,
+)
 
 from ._common.data import data_folder
 from ._common.kept import digest, kept, program
 from ._common.report import Report
 from ._common.rows_files import with_earlier, write_csv
 from ._common.words import Words
+from ._learning.frames import Fields, affine_errors, noises, scored_row
 from ._learning.recipes import DENOISE
 from ._learning.runs import estimates, learned, say
 from ._processes.noise2void import made_by, noise2void
 
-__all__ = ["Fields", "affine_errors", "run", "scored_row"]
+__all__ = ["run"]
 
 MINUTES = (5, 15, 45)
-TEACHING, SCORED = 24, 6
-"""Fields 1 to 24 to learn from, 25 to 30 to score."""
 PARTS = ("classical", "noise2void", "ours")
 CHANNELS = ("channel-0", "channel-1", "channel-2")
 PART = 128
@@ -57,35 +58,10 @@ CLASSICAL: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 TV = "total variation after stabilisation, best weight"
+WIENER = "Wiener, spectrum learned from the noisy frames (Gaussian EM)"
 TV_WEIGHTS = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 
 Row = dict[str, Any]
-
-
-class Fields:
-    """The noisy frames, their truth, and the noise of each as the frame itself shows it."""
-
-    def __init__(self, data: Path, channel: int) -> None:
-        names = sorted((data / "w2s" / "noisy").glob(f"*_{channel}.tif"))
-        teaching, scored = names[:TEACHING], names[TEACHING : TEACHING + SCORED]
-        self.teaching = _planes(teaching)
-        self.noisy = _planes(scored)
-        self.clean = _planes([data / "w2s" / "clean" / path.name for path in scored])
-        self.noises = noises(self.noisy)
-        self.model = ImagingModel(noise=noises(self.teaching[:1])[0])
-
-    @property
-    def y(self) -> Tensor:
-        return torch.from_numpy(self.noisy)[:, None].float()
-
-    @property
-    def truth(self) -> Tensor:
-        return torch.from_numpy(self.clean)[:, None].float()
-
-    @property
-    def imaging(self) -> Imaging:
-        plain = self.model.bind(self.noisy.shape[1:])
-        return Imaging(plain.operator, bind_noise(self.noises))
 
 
 def run(report: Report) -> None:
@@ -117,17 +93,6 @@ def run(report: Report) -> None:
     _verdict(report, rows)
 
 
-def affine_errors(made: Tensor, truth: Tensor) -> Tensor:
-    """The mean square error of each image after the best gain and offset."""
-    pairs = zip(made[:, 0].numpy(), truth[:, 0].numpy(), strict=True)
-    return torch.tensor([float(np.mean((fit_affine(a, b) - b) ** 2)) for a, b in pairs])
-
-
-def noises(planes: NDArray[Any]) -> list[NoiseSpec]:
-    """The noise of each plane, measured on it alone."""
-    return [estimate_noise(stack_from_array(plane, "YX"), repeats=False).model for plane in planes]
-
-
 def classical(fields: Fields) -> list[Row]:
     """The recorded frames and all that needs no learning, or only a spectrum; each kept by itself."""
     rows = [_kept(fields, "as recorded", lambda: (fields.y, ""))]
@@ -142,10 +107,11 @@ def classical(fields: Fields) -> list[Row]:
     rows.append(
         _kept(
             fields,
-            "Wiener, spectrum learned from the noisy frames (Gaussian EM)",
+            WIENER,
             lambda: (restore_images("wiener", fields.y, fields.imaging, prior=gaussian(fields)), ""),
         )
     )
+    rows.append(_kept(fields, f"{WIENER}, after stabilisation", lambda: stabilised_wiener(fields)))
     return rows
 
 
@@ -160,13 +126,31 @@ def stabilised_tv(fields: Fields) -> tuple[Tensor, str]:
 def gaussian(fields: Fields) -> GaussianPrior:
     """The stationary Gaussian fitted to parts of the noisy frames, each with its own noise."""
     bound = fields.model.bind((PART, PART))
-    batches, models = [], []
-    for plane, noise in zip(fields.teaching, noises(fields.teaching), strict=True):
-        whole = torch.from_numpy(plane).float()
-        tiles = whole.unfold(0, PART, 2 * PART).unfold(1, PART, 2 * PART).reshape(-1, 1, PART, PART)
-        batches.append(tiles.contiguous())
-        models.append(Imaging(bound.operator, noise.parameters()))
+    batches = [_tiles(plane) for plane in fields.teaching]
+    models = [Imaging(bound.operator, noise.parameters()) for noise in noises(fields.teaching)]
     return fit_gaussian(models, batches, torch.Generator().manual_seed(0), rounds=8)
+
+
+def stabilised_wiener(fields: Fields) -> tuple[Tensor, str]:
+    """The same of images whose noise has been made even, which is what a Wiener filter is for."""
+    white = ImagingModel(noise=GaussianNoise(sigma=1.0))
+    pairs = zip(fields.teaching, noises(fields.teaching), strict=True)
+    stable = [_tiles(Anscombe(noise).forward(plane.astype(np.float64))) for plane, noise in pairs]
+    models = [white.bind((PART, PART))] * len(stable)
+    prior = fit_gaussian(models, stable, torch.Generator().manual_seed(0), rounds=8)
+    imaging = white.bind(fields.noisy.shape[1:])
+
+    def denoise(plane: NDArray[np.float64]) -> NDArray[Any]:
+        y = torch.from_numpy(plane).float()[None, None]
+        return restore_images("wiener", y, imaging, prior=prior)[0, 0].numpy()
+
+    return denoise_stabilised(Recorded(fields.y, fields.imaging), denoise), ""
+
+
+def _tiles(plane: NDArray[Any]) -> Tensor:
+    whole = torch.from_numpy(plane).float()
+    tiles = whole.unfold(0, PART, 2 * PART).unfold(1, PART, 2 * PART)
+    return tiles.reshape(-1, 1, PART, PART).contiguous()
 
 
 def _kept(fields: Fields, title: str, make: Callable[[], tuple[Tensor, str]]) -> Row:
@@ -227,21 +211,10 @@ def _ours(fields: Fields, channel: int, minutes: float) -> list[Row]:
     return list(kept("denoise-ours", content, rows).values())
 
 
-def scored_row(title: str, made: Tensor, truth: Tensor, words: str = "") -> Row:
-    pairs = [(fit_affine(a, b), b) for a, b in zip(made[:, 0].numpy(), truth[:, 0].numpy(), strict=True)]
-    return {
-        "title": title,
-        "psnr": float(np.mean([psnr(a, b) for a, b in pairs])),
-        "ssim": float(np.mean([ssim(a, b, data_range=float(np.ptp(b))) for a, b in pairs])),
-        "words": words,
-        "made": datetime.date.today().isoformat(),
-    }
-
-
 def _place(row: Row) -> tuple[int, float, int]:
     """Where a row stands: what needs no learning, then Noise2Void, then ours, each by its minutes."""
     title = row["title"]
-    known = ["as recorded", *CLASSICAL, TV]
+    known = ["as recorded", *CLASSICAL, TV, WIENER]
     if found := re.search(r", ([\d.]+) minutes", title):
         parts = [title.endswith(end) for end in ("one sample", "mean of samples", "its estimate")]
         return 2 if title.startswith("EMDiff") else 1, float(found[1]), parts.index(True) if any(parts) else 0
@@ -269,11 +242,3 @@ def _verdict(report: Report, rows: list[Row]) -> None:
     report.table(["", "PSNR", "above the best of the others, dB", "of these, as good or better"], lines)
     if not any(title.startswith("Noise2Void") for title in others):
         report.text("Noise2Void was not part of this command.")
-
-
-def _planes(paths: list[Path]) -> NDArray[Any]:
-    planes = []
-    for path in paths:
-        with open_stack(path) as stack:
-            planes.append(stack.plane(next(iter(stack.plane_indices()))))
-    return np.stack(planes)

@@ -13,7 +13,7 @@ from emdiff_app.benchmarks import learn_cost, learn_deblur, learn_denoise, learn
 from emdiff_app.benchmarks._common import kept
 from emdiff_app.benchmarks._common.rows_files import with_earlier, write_csv
 from emdiff_app.benchmarks._common.words import Words
-from emdiff_app.benchmarks._learning import nuclei, recipes
+from emdiff_app.benchmarks._learning import frames, nuclei, recipes
 from emdiff_app.benchmarks._learning import runs as learning_runs
 from emdiff_app.benchmarks._learning.network_meter import metered
 from emdiff_app.benchmarks._sampling import clean_prior
@@ -88,10 +88,10 @@ def test_deblurring_compares_with_every_classical_method(small, monkeypatch, sha
 
 def test_denoising_scores_what_is_asked_for_in_one_table(small, monkeypatch, shared_data, capsys):
     monkeypatch.setattr(learn_denoise, "DENOISE", TINY)
-    monkeypatch.setattr(learn_denoise, "TEACHING", 3)
-    monkeypatch.setattr(learn_denoise, "SCORED", 2)
+    monkeypatch.setattr(frames, "TEACHING", 3)
+    monkeypatch.setattr(frames, "SCORED", 2)
     monkeypatch.setattr(learn_denoise, "PART", 48)
-    monkeypatch.setattr(learn_denoise, "_planes", corners(learn_denoise._planes, 96))
+    monkeypatch.setattr(frames, "_planes", corners(frames._planes, 96))
     few = {"blur": ("gaussian-blur", {}), "bm3d": ("bm3d", {"nonsense": 1})}
     monkeypatch.setattr(learn_denoise, "CLASSICAL", few)
 

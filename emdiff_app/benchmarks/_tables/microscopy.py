@@ -19,8 +19,8 @@ from emdiff_app.benchmarks._common.kept import bench_folder, digest, kept_or_aga
 from emdiff_app.benchmarks._common.metrics import mean_psnr, mean_ssim
 from emdiff_app.benchmarks._common.report import Report
 from emdiff_app.benchmarks._common.rows_files import write_csv
+from emdiff_app.benchmarks._learning.frames import Fields, affine_errors, scored_row
 from emdiff_app.benchmarks._learning.runs import estimates, learned, say
-from emdiff_app.benchmarks.learn_denoise import Fields, affine_errors, scored_row
 from emdiff_app.diffusion import Batch, fit_gaussian
 from emdiff_app.diffusion.device import device_for
 from emdiff_app.errors import EMDiffError
