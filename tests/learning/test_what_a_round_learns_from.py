@@ -107,3 +107,52 @@ def test_rounds_go_on_from_the_weights_before_and_the_last_one_from_fresh_ones(t
     assert (before_1, before_2) == (after_start, after_1)
     assert last == 3
     assert before_3 not in (after_start, after_1, after_2)
+
+
+BLURRED = ImagingModel.model_validate(
+    {
+        "operator": [{"kind": "blur", "psf": {"kind": "gaussian", "fwhm_px": 2.0}}],
+        "noise": {"kind": "gaussian", "sigma": 5.0},
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("begins_with", "changes", "cautious", "recorded"),
+    [
+        ("gaussian", {"cautious_rounds": 2}, [True, True, False], [True, True, True]),
+        ("gaussian", {"cautious_rounds": 0}, [False, False, False], [True, True, True]),
+        # What is nearly free of noise needs no caution.
+        ("denoised", {"denoised_rounds": 2}, [False, False, False], [False, False, True]),
+    ],
+)
+def test_early_rounds_under_blur_are_cautious_or_draw_from_denoised_images(
+    tmp_path, monkeypatch, begins_with, changes, cautious, recorded
+):
+    restoring, seen = rounds.restoring, []
+
+    def watched(work, prior, weight, data, *, cautious):
+        y = work.recorded(0, 2)
+        seen.append((cautious, bool(torch.equal(data(y, 0)[1], y))))
+        return restoring(work, prior, weight, data, cautious=cautious)
+
+    monkeypatch.setattr(rounds, "restoring", watched)
+    run = make_run(tmp_path, model=BLURRED, start=begins_with, rounds=3, **changes)
+    assert learn(run)
+    each = list(dict.fromkeys(zip((n // (len(seen) // 3) for n in range(len(seen))), seen, strict=True)))
+    assert [(c, r) for _, (c, r) in each] == list(zip(cautious, recorded, strict=True))
+
+
+def test_tempering_reaches_the_samples_and_ends_at_one(tmp_path, monkeypatch):
+    restoring, weights = rounds.restoring, []
+
+    def watched(work, prior, weight, data, *, cautious):
+        weights.append(weight)
+        return restoring(work, prior, weight, data, cautious=cautious)
+
+    monkeypatch.setattr(rounds, "restoring", watched)
+    run = make_run(tmp_path, rounds=6, start="gaussian", anchor="none", first_weight=0.25)
+    assert learn(run)
+    assert weights[0] == 0.25
+    assert weights == sorted(weights)
+    assert weights[-1] == 1.0
