@@ -58,8 +58,14 @@ class IntensityScale(BaseModel):
         """
         values = _subsample(list(stacks), planes, pixels, np.random.default_rng(seed))
         low = float(np.percentile(values, 100 - percentile)) if offset is None else float(offset)
-        gain = float(np.percentile(values, percentile)) - low
-        if not np.isfinite(gain) or gain <= 0:
+        high = float(np.percentile(values, percentile))
+        gain = high - low
+        if offset is not None and high <= offset and np.ptp(values) > 0:
+            raise StackError(
+                f"Hardly a pixel is brighter than {offset:g}, which the imaging model says is the camera's offset, so "
+                "there is nothing to learn or restore; nothing was changed. Check the offset, the files and the channel."
+            )
+        if not np.isfinite(gain) or gain <= 0 or np.ptp(values) == 0:
             raise StackError(
                 "The images are constant, so there is nothing to learn or restore; nothing was changed. "
                 "Check that the right files and the right channel were chosen."

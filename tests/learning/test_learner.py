@@ -7,7 +7,7 @@ import torch
 from emdiff_app.images import open_stack, save_stack, stack_from_array
 from emdiff_app.learning import Recipe, RunFolder, learn
 from emdiff_app.learning.rounds import Rounds
-from emdiff_app.physics import ImagingModel
+from emdiff_app.physics import ImagingModel, PoissonGaussianNoise
 from emdiff_app.priors import read_prior
 
 MODEL = ImagingModel.model_validate(
@@ -128,12 +128,16 @@ def test_what_cannot_work_fails_in_one_sentence(make_run, changes, word):
     assert "Traceback" not in failed.text
 
 
-def test_a_constant_stack_is_refused(make_run, tmp_path):
-    flat = stack_from_array(np.full((2, 64, 64), 100, np.uint16), "ZYX")
-    save_stack(flat, tmp_path / "flat.tif")
-    run = make_run(stacks=(str(tmp_path / "flat.tif"),))
+@pytest.mark.parametrize(
+    ("offset", "level", "word"), [(0.0, 0, "constant"), (90.0, 0, "constant"), (300.0, 3, "offset")]
+)
+def test_images_without_light_are_refused(make_run, tmp_path, offset, level, word):
+    flat = np.random.default_rng(0).poisson(level, (2, 64, 64)) + 100
+    save_stack(stack_from_array(flat.astype(np.uint16), "ZYX"), tmp_path / "flat.tif")
+    camera = ImagingModel(noise=PoissonGaussianNoise(offset=offset, gain=1.0, read_noise=1.0))
+    run = make_run(stacks=(str(tmp_path / "flat.tif"),), model=camera)
     assert not learn(run)
-    assert "constant" in run.follower().read()[-1].text
+    assert word in run.follower().read()[-1].text
 
 
 def test_held_out_crops_are_not_learned_from(make_run):
