@@ -63,7 +63,7 @@ class IntensityScale(BaseModel):
         if offset is not None and high <= offset and np.ptp(values) > 0:
             raise StackError(
                 f"Hardly a pixel is brighter than {offset:g}, which the imaging model says is the camera's offset, so "
-                "there is nothing to learn or restore; nothing was changed. Check the offset, the files and the channel."
+                "there is nothing to learn or restore; nothing was changed. Check offset, files and channel."
             )
         if not np.isfinite(gain) or gain <= 0 or np.ptp(values) == 0:
             raise StackError(
