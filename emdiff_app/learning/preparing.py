@@ -1,6 +1,6 @@
 """From a recipe to everything that learning needs: the images opened, scaled and cut, and what goes onto the card."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,7 @@ from emdiff_app.diffusion import LearnedPrior
 from emdiff_app.diffusion.device import device_for
 from emdiff_app.errors import RunError
 from emdiff_app.images import IntensityScale, Stack
-from emdiff_app.priors import Card, Training
+from emdiff_app.priors import Card, Training, read_prior
 
 from .crops.binding import Binding, noises_of
 from .crops.crop_set import CropSet
@@ -18,7 +18,7 @@ from .judging.standing import behind_the_start
 from .recipe import FROM_PIXELS, Recipe
 from .runs.control import Control
 from .runs.samples import Samples
-from .steps.start import start_of
+from .steps.start import anchor_of, start_of
 from .team import Team
 from .together import check_choices, check_clean, check_colours, check_pixel_sizes
 from .work import State, Work
@@ -102,6 +102,21 @@ def prepare(recipe: Recipe, control: Control, team: Team, samples: Samples, **wa
         samples=samples,
         **ways,
     )
+    work = _as_the_prior_can(work)
     check_choices(work)
     check_clean(work)
     return Prepared(work, stacks, scale)
+
+
+def _as_the_prior_can(work: Work) -> Work:
+    """A prior to start from that cannot say how sure it is learns from samples alone, if that is left open."""
+    recipe = work.recipe
+    if not recipe.prior or recipe.anchor != "auto" or not anchor_of(work).variance:
+        return work
+    if read_prior(Path(recipe.prior))[0].variance:
+        return work
+    work.notice(
+        f"{Path(recipe.prior).name} cannot say how sure it is of a pixel, as learning from hidden pixels asks, so it "
+        "goes on from samples alone."
+    )
+    return replace(work, recipe=recipe.model_copy(update={"anchor": "none"}))

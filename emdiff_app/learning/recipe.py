@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from emdiff_app.physics import ImagingModel
 
-__all__ = ["FROM_PIXELS", "PRESETS", "Preset", "Recipe"]
+__all__ = ["DRAWN", "FROM_PIXELS", "PRESETS", "Preset", "Recipe"]
 
 Preset = Literal["quick", "standard", "best", "emdiffusion"]
 Size = Literal["tiny", "small", "standard", "large"]
@@ -14,6 +14,8 @@ Anchor = Literal["auto", "none", "hidden-pixels", "noise-above", "sure", "furthe
 Start = Literal["auto", "gaussian", "hidden-pixels", "one-look", "denoised"]
 FROM_PIXELS = ("hidden-pixels", "one-look")
 """Starts that learn from the recorded pixels alone, before any sample is drawn."""
+DRAWN = ("gaussian", "clean", "denoised")
+"""Those that begin with samples of a Gaussian; somebody's prior needs none either."""
 Answer = Literal["auto", "yes", "no"]
 
 

@@ -18,7 +18,7 @@ from .judging.judgement import Judgement
 from .judging.jury import Jury
 from .judging.standing import behind_the_start, takes_the_lead
 from .pace.pacing import time_for_another
-from .recipe import FROM_PIXELS
+from .recipe import DRAWN, FROM_PIXELS
 from .runs.control import TimeIsUp
 from .steps.anchoring import Anchor
 from .steps.denoised import Denoiser, RecordedCrops, keep_denoiser
@@ -154,7 +154,7 @@ class Rounds:
     @property
     def _draws(self) -> bool:
         """Somebody's prior, and pixels predicted from their neighbours, need no samples to begin with."""
-        return self.state.round > 0 or self.begins_with in ("gaussian", "clean", "denoised")
+        return self.state.round > 0 or self.begins_with in DRAWN
 
     def _draw(self) -> Draw:
         if self.state.round == 0:
@@ -260,17 +260,25 @@ class Rounds:
         waited = state.round - int(state.notes["best_round"])
         if recipe.patience and waited >= recipe.patience and state.round < recipe.rounds:
             self.work.notice(
-                f"The held-out score has been clearly worse for {waited} rounds, so learning ends here; the prior of "
-                f"round {state.notes['best_round']} is kept."
+                f"The held-out score has been clearly worse for {waited} rounds, so no more of them follow; the prior "
+                f"of round {state.notes['best_round']} is kept{self._unless_fresh}."
             )
             return recipe.rounds + 1, False
-        over = state.round < recipe.last_round and not time_for_another(self.work, state)
+        over = state.round < recipe.last_round and not time_for_another(self.work, state, self.begins_with)
         if over:
             self.work.notice(
                 f"The time that was given is enough for {state.round} rounds, and they are done; resume the run with "
                 "more for a better prior."
             )
         return state.round + 1, over
+
+    @property
+    def _unless_fresh(self) -> str:
+        return (
+            ", unless that of fresh weights, which come next, is as good"
+            if self.work.recipe.scratch_rounds
+            else ""
+        )
 
     def _end_with_the_time(self) -> None:
         state = self.state

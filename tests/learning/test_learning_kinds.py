@@ -87,6 +87,15 @@ def test_somebodys_prior_begins_a_run_without_training(learned, tmp_path):
     assert [e.round for e in told(run, "scored")] == [0, 1]
 
 
+def test_a_prior_that_cannot_say_how_sure_it_is_begins_a_run_on_a_cameras_noise(learned):
+    """Learned under blur, it has no second head, which hidden pixels need; samples alone do as well."""
+    first, prior, _ = learned("noisy", BLUR)
+    assert not prior.variance
+    run, _, _ = learned("camera", noise=CAMERA, prior=str(first.prior))
+    assert [e.round for e in told(run, "scored")] == [0, 1]
+    assert any("goes on from samples alone" in e.text for e in told(run, "notice"))
+
+
 def test_the_published_algorithm_takes_a_share_and_then_fresh_weights(learned):
     run, _, _ = learned(
         "noisy", BLUR, sampler="dps", first_weight=2.0, first_share=0.5, last_share=0.5, clean=("clean.tif",),

@@ -150,6 +150,19 @@ def test_lost_detail_is_told_in_pixels(operators, finest):
     assert "um)" in sentence([(low, high)], 1, {"X": 0.1})
 
 
+@pytest.mark.parametrize(
+    ("operator", "lengths"),
+    [
+        ({"kind": "blur", "psf": {"kind": "box", "size_px": 5}}, ("5.0", "2.5")),
+        ({"kind": "motion-blur", "length_px": 7, "angle_deg": 0}, ("7.0", "3.5", "2.3")),
+    ],
+)
+def test_the_narrow_zeros_of_a_motion_or_a_square_are_told_each(operator, lengths):
+    text = sentence(lost_bands(bound(operator, side=64)), 1, {})
+    assert all(f"of about {length} pixels" in text for length in lengths)
+    assert "(and of other lengths)" not in text
+
+
 @pytest.mark.parametrize("operators", [[], [{"kind": "mask", "missing": 0.7}]])
 def test_noise_and_random_masks_lose_nothing_for_ever(operators):
     assert lost_bands(bound(*operators)) == []

@@ -1,9 +1,12 @@
 """The time that is left, and the time limit, on computers that sleep and whose clocks are set."""
 
+from types import SimpleNamespace
+
 import pytest
 from tiny_runs import make_run, told
 
 from emdiff_app.learning import Recipe, learn
+from emdiff_app.learning.pace.pacing import time_for_another
 from emdiff_app.learning.pace.planning import clock_for, steps_done
 from emdiff_app.learning.pace.timing import Clock
 from emdiff_app.learning.rounds import Rounds
@@ -75,6 +78,27 @@ def test_what_is_done_and_what_is_planned_add_up(tmp_path):
     half = steps_done(recipe, State(round=2, stage="m-step", step=5), 1)
     assert half["m-step"] == recipe.steps_in(0) + recipe.steps_in(1) + 5
     assert half["score"] == 2
+
+
+def test_a_start_without_samples_is_not_counted_as_if_it_drew_some(tmp_path):
+    recipe = make_run(tmp_path, rounds=1).recipe
+    drawn, pixels, somebodys = (
+        clock_for(recipe, 1, start).planned for start in ("gaussian", "one-look", "prior")
+    )
+    assert pixels["e-step"] == somebodys["e-step"] == drawn["e-step"] - 1
+    assert not pixels.get("start")
+    assert somebodys["m-step"] == recipe.steps
+
+
+@pytest.mark.parametrize(("left_s", "begun"), [(100.0, True), (20.0, False)])
+def test_the_first_round_is_begun_by_what_sampling_takes_and_not_by_what_the_start_took(
+    tmp_path, left_s, begun
+):
+    """Fitting a Gaussian and drawing from it says nothing about the network: 16 crops are soon drawn."""
+    recipe = make_run(tmp_path, rounds=3, time_limit_min=60.0, sampler_steps=20).recipe
+    work = SimpleNamespace(recipe=recipe, crops=range(16), control=SimpleNamespace(left_s=left_s))
+    state = State(round=0, notes={"drawing_s": 1000.0, "pace_s": 0.1, "judging_s": 5.0})
+    assert time_for_another(work, state, "denoised") == begun
 
 
 def test_a_time_limit_counts_work_and_neither_sleep_nor_pauses(tmp_path):

@@ -2,16 +2,19 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from tiny_runs import make_run
 
-from emdiff_app.diffusion import Batch
-from emdiff_app.learning import learn, rounds
+from emdiff_app.diffusion import Batch, GaussianPrior
+from emdiff_app.images import save_stack, stack_from_array
+from emdiff_app.learning import PRESETS, learn, rounds
+from emdiff_app.learning.runs.control import NoControl
 from emdiff_app.learning.runs.samples import Samples
-from emdiff_app.learning.steps import start
+from emdiff_app.learning.steps import e_step, start
 from emdiff_app.learning.steps.anchoring import anchor_for
-from emdiff_app.learning.steps.e_step import Drawn, drawn
+from emdiff_app.learning.steps.e_step import Drawn, drawn, restoring
 from emdiff_app.learning.steps.lessons import Lessons
 from emdiff_app.learning.work import State, fingerprint
 from emdiff_app.physics import GaussianNoise, ImagingModel
@@ -32,6 +35,7 @@ def work_on(tmp_path, y, **recipe):
         imaging_of=lambda first, some: IMAGING,
         samples=Samples(tmp_path / "samples"),
         device=torch.device("cpu"),
+        control=NoControl(),
     )
 
 
@@ -156,3 +160,82 @@ def test_tempering_reaches_the_samples_and_ends_at_one(tmp_path, monkeypatch):
     assert weights[0] == 0.25
     assert weights == sorted(weights)
     assert weights[-1] == 1.0
+
+
+def taught(tmp_path, monkeypatch, **changes):
+    """The lessons of every training of a run, by its round."""
+    seen = []
+    monkeypatch.setattr(
+        rounds, "train", lambda work, state, trainer, lessons, _: seen.append((state.round, lessons))
+    )
+    run = make_run(tmp_path, start="gaussian", anchor="none", **changes)
+    assert learn(run)
+    return dict(seen)
+
+
+def test_clean_images_are_learned_from_in_every_round_and_those_of_another_kind_at_the_start(
+    tmp_path, monkeypatch
+):
+    clean = np.full((2, 64, 64), 100.0, np.float32)
+    clean[:, ::8, ::8] = 300
+    save_stack(stack_from_array(clean, "ZYX"), tmp_path / "clean.tif")
+    for field, there in (("clean", [True, True, True]), ("similar", [True, False, False])):
+        (tmp_path / field).mkdir()
+        lessons = taught(tmp_path / field, monkeypatch, rounds=2, **{field: (str(tmp_path / "clean.tif"),)})
+        assert [lessons[number].clean is not None for number in range(3)] == there
+
+
+def test_rounds_restore_a_share_of_the_crops_and_fresh_weights_learn_from_all(tmp_path, monkeypatch):
+    changes = {"rounds": 2, "first_share": 0.25, "last_share": 0.5, "scratch_rounds": 1, "scratch_steps": 4}
+    monkeypatch.setattr(e_step, "E_BATCH", 4)  # a share is of whole batches
+    lessons = taught(tmp_path, monkeypatch, absurd=1e9, **changes)
+    assert [len(lessons[number].drawn.clean) for number in range(4)] == [16, 4, 8, 16]
+
+
+def test_each_round_has_an_optimiser_of_its_own_and_draws_with_the_running_average(tmp_path, monkeypatch):
+    train, restoring, begun, drawn_with, averages = rounds.train, rounds.restoring, [], [], []
+
+    def trained(work, state, trainer, *rest):
+        before = {name: value for name, value in trainer.state().items() if name.startswith("optimiser")}
+        begun.append(sum(part.numel() for part in tensors_of(before)))
+        train(work, state, trainer, *rest)
+        assert any(part.numel() for part in tensors_of(trainer.state()["optimiser"]))
+        averages.append((fingerprint(trainer.average), fingerprint(trainer.prior)))
+
+    def watched(work, prior, *rest, **words):
+        drawn_with.append(fingerprint(prior))
+        return restoring(work, prior, *rest, **words)
+
+    monkeypatch.setattr(rounds, "train", trained)
+    monkeypatch.setattr(rounds, "restoring", watched)
+    assert learn(make_run(tmp_path, rounds=2, start="gaussian", anchor="none"))
+    assert begun == [0, 0, 0]
+    assert list(dict.fromkeys(drawn_with)) == [average for average, _ in averages[:2]]
+    assert all(average != weights for average, weights in averages)
+
+
+def tensors_of(value):
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, dict):
+        for part in value.values():
+            yield from tensors_of(part)
+
+
+def test_a_round_draws_samples_and_not_their_means(tmp_path):
+    """Of white images of power one under noise of half that deviation: a sample has the power of the images."""
+    prior = GaussianPrior(torch.ones(1, SIDE, SIDE), torch.zeros(1))
+    y = IMAGING.simulate(prior.draw(256, generator_of(0)), generator_of(1))
+    work = work_on(tmp_path, y, sampler="auto", sampler_steps=4)
+    draw = restoring(work, prior, 1.0, start.as_recorded(work), cautious=False)
+    x = draw(y, 0, generator_of(2))
+    assert float(x.square().mean()) == pytest.approx(1.0, abs=0.05)  # of means: 0.8
+
+
+def test_the_published_preset_is_the_published_algorithm():
+    preset = PRESETS["emdiffusion"]
+    assert (preset["sampler"], preset["sampler_steps"], preset["anchor"]) == ("dps", 1000, "none")
+    assert preset["first_weight"] > 1
+    assert preset["scratch_rounds"] >= 1
+    assert preset["first_share"] == preset["last_share"] == 0.1
+    assert (preset["first_clean_share"], preset["clean_share"]) == (1.0, 0.0)

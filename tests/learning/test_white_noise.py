@@ -58,6 +58,6 @@ def test_a_start_that_knows_one_level_of_noise_is_never_the_prior_that_is_kept(
     begun, monkeypatch, start, kept
 ):
     """It has nothing to draw samples with, however well it predicts."""
-    monkeypatch.setattr("emdiff_app.learning.rounds.is_as_good", lambda each, best: False)
+    monkeypatch.setattr("emdiff_app.learning.judging.standing.is_as_good", lambda *_, **__: False)
     scored = told(begun(start), "scored")
     assert max(e.round for e in scored if e.best) == kept

@@ -16,6 +16,9 @@ AGAIN = 20
 """After so many steps the pace is measured again."""
 JUDGING = 200
 """Evaluations of the network for each held-out crop, where it is not known yet how long judging takes."""
+DRAWING = 5
+"""Forward passes for each step of the sampler and crop, where it is not known yet how long drawing takes: a restored
+crop is larger than one that is learned from, and some of the work is not the network's."""
 CAREFUL = 1.05
 """Steps and draws may come to take this much longer."""
 LEAST = 0.3
@@ -87,12 +90,24 @@ class Pace:
         return ALL_LEVELS if round == 1 < self.work.recipe.rounds and self.begins_with in FROM_PIXELS else 1.0
 
 
-def time_for_another(work: Work, state: State) -> bool:
+def time_for_another(work: Work, state: State, begins_with: str) -> bool:
     """Whether a round like the last one, with at least some of its training, still fits."""
     left, notes = work.control.left_s, state.notes
     if left is None:
         return True
-    before, after = (work.recipe.share(r) for r in (max(state.round, 1), state.round + 1))
-    drawing = float(notes.get("drawing_s", 0.0)) * after / before
     training = LEAST * work.recipe.steps_in(state.round + 1) * float(notes.get("pace_s", 0.0))
-    return left > CAREFUL * (drawing + training + float(notes.get("judging_s", 0.0)))
+    needed = _drawing_s(work, state, begins_with) + training + float(notes.get("judging_s", 0.0))
+    return left > CAREFUL * needed
+
+
+def _drawing_s(work: Work, state: State, begins_with: str) -> float:
+    """Of the next round: what drawing took in this one, unless that was of another kind."""
+    recipe, notes, following = work.recipe, state.notes, state.round + 1
+    first = 2 if begins_with in FROM_PIXELS else 1  # that draws with the sampler
+    if following > first:
+        before, after = (recipe.share(r) for r in (state.round, following))
+        return float(notes.get("drawing_s", 0.0)) * after / before
+    if following < first:
+        return 0.0  # a pass or two for each crop
+    passes = DRAWING * recipe.sampler_steps * len(work.crops) * recipe.share(following)
+    return passes * float(notes.get("pace_s", 0.0)) / (3 * recipe.batch)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from emdiff_app.learning.recipe import Recipe
+from emdiff_app.learning.recipe import DRAWN, Recipe
 from emdiff_app.learning.work import E_BATCH, State
 
 from .timing import Clock
@@ -41,12 +41,15 @@ def steps_done(recipe: Recipe, state: State, processes: int, begins_with: str = 
 
 def _round(recipe: Recipe, number: int, processes: int, begins_with: str) -> Counter[str]:
     crops = round(recipe.crops * recipe.share(number))
+    drawn = begins_with in DRAWN
     denoising = recipe.denoising_steps if begins_with == "denoised" and number == 0 else 0
     return Counter(
         {
-            "start": 0 if number else recipe.gaussian_rounds,
-            "e-step": -(-crops // (E_BATCH * processes)),
-            "m-step": recipe.steps_in(number, begins_with) + denoising,
+            "start": recipe.gaussian_rounds if number == 0 and drawn else 0,
+            "e-step": -(-crops // (E_BATCH * processes)) if number or drawn else 0,
+            "m-step": 0
+            if begins_with == "prior" and not number
+            else recipe.steps_in(number, begins_with) + denoising,
             "score": 1,
         }
     )

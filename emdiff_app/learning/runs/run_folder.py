@@ -110,7 +110,8 @@ class RunFolder:
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
-            raise RunError(f"{file} cannot be used: {where}: {first['msg']}. Mend that field.") from None
+            what = f"{where}: {first['msg']}. Mend that field" if where else f"{first['msg']}. Mend the file"
+            raise RunError(f"{file} cannot be used: {what}; nothing was changed.") from None
         except OSError as error:
             raise RunError(f"{file} cannot be read ({error.strerror}).") from None
 

@@ -128,7 +128,7 @@ def first_prior(work: Work, samples: Tensor | None) -> LearnedPrior:
         if anchor.name == "hidden-pixels" and not found.variance:
             raise RunError(
                 "The prior to start from cannot say how sure it is, which learning from hidden pixels needs; nothing "
-                "was started. Put `anchor: none` into the recipe, or use another prior."
+                "was started. Leave the anchor to the program (auto), or use another prior."
             )
         found.takes_maps = found.takes_maps or anchor.maps
         return found.requires_grad_(True)

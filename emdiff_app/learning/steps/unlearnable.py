@@ -1,7 +1,7 @@
 """What no number of rounds can teach: frequencies that no recorded image holds stay as they started.
 
-A fixed blur or fewer pixels remove the same fine detail from every image. Ways out are images with different blur,
-some sharp images, or a prior learned on such. These questions are asked of an imaging model on the processor.
+A fixed blur or fewer pixels remove the same fine detail from every image. Ways out are some sharp images, or a prior
+learned on such. These questions are asked of an imaging model on the processor.
 """
 
 import math
@@ -15,7 +15,12 @@ __all__ = ["contrast_at", "is_directional", "lost_bands", "pixels_under_one", "s
 
 FAINT = 0.01
 """Detail of which less than this share of its contrast is recorded is lost."""
-FREQUENCIES = 48
+FREQUENCIES = 240
+"""So many are looked at: the zeros of a motion or of a square aperture are narrow."""
+NARROW = 6.5
+"""A band of so many of them, or fewer, is told as one length."""
+TOLD = 3
+"""Of the bands, the widest; a long motion has many."""
 SLANTED = 0.1
 """Contrast that differs by this much between one direction and another makes the physics directional."""
 
@@ -65,11 +70,20 @@ def sentence(bands: list[tuple[float, float]], factor: float, pixel_size_um: Map
         period = 1 / frequency / factor
         return f"{period:.1f} pixels" + (f" ({period * size:.2g} um)" if size else "")
 
-    low, high = bands[0]
-    detail = f"finer than about {length(low)}" if high >= 0.5 else f"between {length(high)} and {length(low)}"
+    def words(low: float, high: float) -> str:
+        if high >= 0.5:
+            return f"finer than about {length(low)}"
+        if high - low <= NARROW * 0.5 / FREQUENCIES:
+            return f"of about {length((low + high) / 2)}"
+        return f"between {length(high)} and {length(low)}"
+
+    widest = sorted(sorted(bands, key=lambda band: band[0] - band[1])[:TOLD])
+    *others, last = [words(*band) for band in widest]
+    detail = f"{', '.join(others)} and {last}" if others else last
+    more = " (and of other lengths)" if len(bands) > TOLD else ""
     return (
-        f"Detail {detail} is missing from all these images alike and cannot be learned from them: there the prior "
-        "keeps what it started with. Add images with another blur, a few sharp ones, or a prior."
+        f"Detail {detail}{more} is missing from all these images alike and cannot be learned from them: there the "
+        "prior keeps what it started with. A few sharp images, or a prior that has learned such detail, would teach it."
     )
 
 
