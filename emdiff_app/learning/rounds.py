@@ -17,7 +17,7 @@ from emdiff_app.diffusion import LearnedPrior, Trainer
 from .judging.judgement import Judgement
 from .judging.jury import Jury
 from .judging.standing import behind_the_start, takes_the_lead
-from .pace.pacing import time_for_another
+from .pace.ending import next_round, tell_time_is_over
 from .recipe import DRAWN, FROM_PIXELS
 from .runs.control import TimeIsUp
 from .steps.anchoring import Anchor
@@ -248,45 +248,15 @@ class Rounds:
         state.notes["judging_s"] = time.monotonic() - began
         if "next_weight" in state.notes:
             state.notes["weight"] = state.notes.pop("next_weight")
-        following, out_of_time = work.team.agreed(self._next_round())
+        following, out_of_time = work.team.agreed(next_round(work, state, self.begins_with))
         state.round, state.stage, state.step = following, "e-step", 0
         if out_of_time:
             state.notes["out_of_time"] = True
         work.keep(True)
 
-    def _next_round(self) -> tuple[int, bool]:
-        """The next one, or, when patience is at its end, the first from fresh weights; and whether time is short."""
-        state, recipe = self.state, self.work.recipe
-        waited = state.round - int(state.notes["best_round"])
-        if recipe.patience and waited >= recipe.patience and state.round < recipe.rounds:
-            self.work.notice(
-                f"The held-out score has been clearly worse for {waited} rounds, so no more of them follow; the prior "
-                f"of round {state.notes['best_round']} is kept{self._unless_fresh}."
-            )
-            return recipe.rounds + 1, False
-        over = state.round < recipe.last_round and not time_for_another(self.work, state, self.begins_with)
-        if over:
-            self.work.notice(
-                f"The time that was given is enough for {state.round} rounds, and they are done; resume the run with "
-                "more for a better prior."
-            )
-        return state.round + 1, over
-
-    @property
-    def _unless_fresh(self) -> str:
-        return (
-            ", unless that of fresh weights, which come next, is as good"
-            if self.work.recipe.scratch_rounds
-            else ""
-        )
-
     def _end_with_the_time(self) -> None:
-        state = self.state
-        self.work.notice(
-            f"The time that was given was over before round {state.round} was done; the prior of round "
-            f"{state.notes['best_round']} is kept. Resume the run with more for a better one."
-        )
-        state.notes["out_of_time"] = True
+        tell_time_is_over(self.work, self.state)
+        self.state.notes["out_of_time"] = True
         self.work.keep(True)
 
     # words -------------------------------------------------------------------------------------

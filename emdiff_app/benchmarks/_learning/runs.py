@@ -69,9 +69,10 @@ class Learned:
 
     @property
     def words(self) -> str:
+        rounds = len(self.scores) - 1
         return (
             f"{self.seconds / 60:.1f} min on {self.threads} thread(s), which got "
-            f"{self.core_seconds / 60:.1f} core-minutes; {len(self.scores) - 1} rounds, "
+            f"{self.core_seconds / 60:.1f} core-minutes; {rounds} round{'s' * (rounds != 1)}, "
             f"{self.parameters / 1e6:.2f} M parameters"
         )
 
