@@ -53,6 +53,8 @@ class Rounds:
         self.work, self.on_judged = work, on_judged
         self.state = State()
         self.trainer: Trainer | None = None
+        self.best: dict[str, torch.Tensor] | None = None
+        """The averaged weights of the best round, where a last one may have to draw with them."""
 
     @property
     def prior(self) -> LearnedPrior:
@@ -107,7 +109,8 @@ class Rounds:
         prior = self.prior
         network = {"size": prior.size, "takes_maps": prior.takes_maps, "arguments": prior.arguments}
         trained = {"mean": prior.mean, "sigma_data": prior.sigma_data, "network": network}
-        return {"state": asdict(self.state), **trained, "trainer": self.trainer.state()}
+        best = {} if self.best is None else {"best": self.best}
+        return {"state": asdict(self.state), **trained, "trainer": self.trainer.state(), **best}
 
     def restore(self, snapshot: dict[str, Any]) -> None:
         self.state = State(**snapshot["state"])
@@ -119,6 +122,7 @@ class Rounds:
         prior.takes_maps = bool(network["takes_maps"])
         self.trainer = trainer_for(self.work, prior)
         self.trainer.restore(snapshot["trainer"])
+        self.best = snapshot.get("best")
 
     # start -------------------------------------------------------------------------------------
 
@@ -236,6 +240,10 @@ class Rounds:
         result = jury.judge() if work.team.leads else None
         each, estimate = work.team.agreed((list(result.each), result.estimate) if result else ([], ""))
         best = takes_the_lead(state, each, estimate, self.begins_with)
+        if best and work.recipe.patience and work.recipe.scratch_rounds:
+            self.best = {
+                name: value.detach().cpu().clone() for name, value in self.prior.state_dict().items()
+            }
         state.scores.append(sum(each) / len(each))
         work.tick("score", 1, 1, None)
         if result:
@@ -249,6 +257,8 @@ class Rounds:
         if "next_weight" in state.notes:
             state.notes["weight"] = state.notes.pop("next_weight")
         following, out_of_time = work.team.agreed(next_round(work, state, self.begins_with))
+        if following > state.round + 1 and self.best is not None:  # patience is at its end: back to the best
+            self.prior.load_state_dict(self.best)
         state.round, state.stage, state.step = following, "e-step", 0
         if out_of_time:
             state.notes["out_of_time"] = True

@@ -3,10 +3,10 @@
 import pytest
 from tiny_runs import make_run, told
 
-from emdiff_app.learning import learn
-from emdiff_app.learning.judging import jury
+from emdiff_app.learning import learn, rounds
+from emdiff_app.learning.judging import jury, standing
 from emdiff_app.learning.judging.standing import behind_the_start, takes_the_lead
-from emdiff_app.learning.work import State
+from emdiff_app.learning.work import State, fingerprint
 from emdiff_app.physics import ImagingModel, PoissonGaussianNoise
 from emdiff_app.priors import read_card
 
@@ -64,3 +64,31 @@ def test_a_prior_that_predicts_worse_than_the_start_did_says_so(tmp_path, monkey
     card = read_card(run.prior)
     assert card.training.rounds == 1
     assert any("needs more rounds" in text for text in card.training.notices)
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_when_patience_ends_fresh_weights_learn_from_samples_of_the_best_round(
+    tmp_path, monkeypatch, interrupted
+):
+    restoring, drawn_with = rounds.restoring, []
+
+    def watched(work, prior, *rest, **words):
+        drawn_with.append(fingerprint(prior))
+        return restoring(work, prior, *rest, **words)
+
+    def stop(event):
+        if interrupted and event.kind == "scored" and event.round == 1:
+            run.ask("stop")
+
+    monkeypatch.setattr(rounds, "restoring", watched)
+    monkeypatch.setattr(standing, "is_as_good", lambda *_, **__: False)
+    fresh = {"patience": 2, "scratch_rounds": 1, "scratch_steps": 4}
+    run = make_run(tmp_path, start="gaussian", anchor="none", rounds=5, **fresh)
+    learn(run, stop)
+    if interrupted:
+        assert told(run)[-1].kind == "stopped"
+        assert learn(run)
+    assert [e.round for e in told(run, "scored")] == [0, 1, 2, 6]
+    assert "unless that of fresh weights" in told(run, "notice")[-1].text
+    assert drawn_with[-1] == drawn_with[0]
+    assert len(set(drawn_with)) == 2
