@@ -66,9 +66,29 @@ CAMERA = ImagingModel.model_validate(
 )
 
 
-@pytest.mark.parametrize("model", [GAUSSIAN, CAMERA], ids=["gaussian", "camera"])
-def test_two_processes_learn_what_one_learns(tmp_path, model):
-    settings = {"crops": 80, "batch": 5, "save_every_s": 0, "model": model}
+BLURRED = ImagingModel.model_validate(
+    {
+        "operator": [{"kind": "blur", "psf": {"kind": "gaussian", "fwhm_px": 2.0}}],
+        "noise": {"kind": "gaussian", "sigma": 5.0},
+    }
+)
+ALIKE = {
+    "white": {"model": GAUSSIAN},
+    "camera": {"model": CAMERA},
+    "blur": {"model": BLURRED, "rounds": 2, "denoised_rounds": 1},
+    "gaussian": {
+        "model": GAUSSIAN,
+        "start": "gaussian",
+        "anchor": "none",
+        "scratch_rounds": 1,
+        "scratch_steps": 8,
+    },
+}
+
+
+@pytest.mark.parametrize("kind", ALIKE)
+def test_two_processes_learn_what_one_learns(tmp_path, kind):
+    settings = {"crops": 80, "batch": 5, "save_every_s": 0, **ALIKE[kind]}
     one, two = make_run(tmp_path, "one", **settings), make_run(tmp_path, "two", **settings)
     torch.set_num_threads(1)
     assert learn(one)
