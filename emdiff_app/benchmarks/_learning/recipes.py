@@ -9,5 +9,5 @@ __all__ = ["DEBLUR", "DENOISE", "INPAINT"]
 DEBLUR: dict[str, Any] = {"size": "small", **PRESETS["standard"]}
 DENOISE: dict[str, Any] = DEBLUR
 INPAINT: dict[str, Any] = {**DEBLUR, "crop": 32, "rounds": 100}
-"""Small photographs are soon restored, so that the time would be left over; with three quarters of the pixels missing the
+"""Small photographs are soon restored, so that time would be left over; with three quarters of the pixels missing the
 twentieth round is far from the last that makes the prior better."""
