@@ -238,8 +238,9 @@ class Rounds:
         began = time.monotonic()
         jury = Jury(work, state, self.prior, self.anchor, self.begins_with)
         result = jury.judge() if work.team.leads else None
-        each, estimate = work.team.agreed((list(result.each), result.estimate) if result else ([], ""))
-        best = takes_the_lead(state, each, estimate, self.begins_with)
+        told = (list(result.each), list(result.ablest), result.estimate) if result else ([], [], "")
+        each, ablest, estimate = work.team.agreed(told)
+        best = takes_the_lead(state, each, ablest, estimate, self.begins_with)
         if best and work.recipe.patience and work.recipe.scratch_rounds:
             self.best = {
                 name: value.detach().cpu().clone() for name, value in self.prior.state_dict().items()

@@ -18,7 +18,7 @@ def after(scores, begins_with):
     state, leads = State(), []
     for number, each in enumerate(scores):
         state.round = number
-        leads.append(takes_the_lead(state, list(each), "samples", begins_with))
+        leads.append(takes_the_lead(state, list(each), list(each), "samples", begins_with))
     return state, leads
 
 
@@ -42,6 +42,14 @@ def test_a_start_that_gives_no_samples_gives_way_and_is_remembered(begins_with, 
     assert behind_the_start(state) == (kept == 1)
 
 
+def test_who_predicts_as_well_in_one_of_its_ways_is_not_behind_the_start():
+    state = State()
+    takes_the_lead(state, [2.0, 2.1], [2.0, 2.1], "one-pass", "hidden-pixels")
+    state.round = 1
+    takes_the_lead(state, [1.0, 1.1], [2.0, 2.1], "samples", "hidden-pixels")
+    assert not behind_the_start(state)
+
+
 def test_who_catches_up_with_the_start_is_not_behind_it_any_more():
     state, _ = after([(2.0, 2.1), (1.0, 1.0), (2.1, 2.05)], "hidden-pixels")
     assert state.notes["best_round"] == 2
@@ -55,7 +63,7 @@ def test_a_prior_that_predicts_worse_than_the_start_did_says_so(tmp_path, monkey
         result = judge(*given, **words)
         made.append(result)
         lower = tuple(score - 5.0 * (len(made) > 1) for score in made[0].each)
-        return jury.replace(result, each=lower, held_out=sum(lower) / len(lower))
+        return jury.replace(result, each=lower, ablest=lower, held_out=sum(lower) / len(lower))
 
     monkeypatch.setattr(jury, "judge", worse)
     run = make_run(tmp_path, model=CAMERA, held_out=2)

@@ -11,8 +11,12 @@ CLEARLY = 2.0
 """Standard errors of the difference between a round and the start."""
 
 
-def takes_the_lead(state: State, each: list[float], estimate: str, begins_with: str) -> bool:
+def takes_the_lead(
+    state: State, each: list[float], ablest: list[float], estimate: str, begins_with: str
+) -> bool:
     """Whether the round that was judged is the best so far, which `state` then remembers.
+
+    `each` is the score of each crop by the estimate that is recommended, `ablest` by the one that predicts best.
 
     What a start has learned from the recorded pixels alone knows only their noise and gives no samples, however well it
     predicts: the round after it takes its place in any case.
@@ -23,14 +27,17 @@ def takes_the_lead(state: State, each: list[float], estimate: str, begins_with: 
     first = "best" not in notes or (state.round == 1 and pixels_alone)
     leads = first or is_as_good(each, notes["best"])
     if leads:
-        notes["estimate"], notes["best_round"], notes["leader"] = estimate, state.round, list(each)
+        notes["estimate"], notes["best_round"], notes["leader"] = estimate, state.round, list(ablest)
     if first or sum(each) >= sum(notes["best"]):
         notes["best"] = list(each)
     return leads
 
 
 def behind_the_start(state: State) -> bool:
-    """Whether the round that is kept predicts clearly worse than a start that gives no samples did."""
+    """Whether the round that is kept predicts clearly worse than a start that gives no samples did, whatever it tries.
+
+    The recommended estimate may score lower: likelihood favours one pass somewhat (see `judge`).
+    """
     notes = state.notes
     if not {"start", "leader"} <= notes.keys() or notes["best_round"] == 0:
         return False
