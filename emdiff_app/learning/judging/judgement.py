@@ -4,6 +4,7 @@ The recorded crop is split into two parts with independent noise; one is restore
 it was. No clean image is needed, and fitting the noise makes it worse.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -97,9 +98,7 @@ def judge(
     return Judgement(
         held_out=sum(best) / len(y),
         each=tuple(best),
-        ablest=tuple(
-            max(likely.values(), key=lambda each: sum(each) if np.isfinite(each).all() else -np.inf)
-        ),
+        ablest=tuple(max(likely.values(), key=_sum)),
         estimate=estimate,
         chi2=float(residual[:, seen].square().mean()),
         residuals=tuple(float(c) for c in density),
@@ -128,6 +127,11 @@ def _likelihood(imaging: Imaging, y: Tensor, x: Tensor) -> list[float]:
     """How likely y is where x is true; per crop and pixel."""
     scores: Tensor = imaging.log_likelihood(y, x) / imaging.seen(y).flatten(1).sum(1).clamp_min(1)
     return scores.tolist()
+
+
+def _sum(each: list[float]) -> float:
+    total = sum(each)
+    return total if math.isfinite(total) else -math.inf
 
 
 def _nearness(imaging: Imaging, y: Tensor, x: Tensor) -> list[float]:
