@@ -91,6 +91,7 @@ def judge(
         near = {name: _nearness(other, unused, guess) for name, guess in guesses.items()}
         estimate = "one-pass" if _stands_out(near, "one-pass") else "samples"
     best = likely[estimate if estimate == "one-pass" or one_look is None else "one-look"]
+    ablest = max(likely.values(), key=_sum)
     counts, _ = np.histogram(residual[:, seen].cpu().numpy(), BINS)
     density = counts / (max(counts.sum(), 1) * np.diff(BINS))  # 0 where all lie outside, as they may at first
     chosen = one_pass if estimate == "one-pass" else one_look
@@ -98,7 +99,7 @@ def judge(
     return Judgement(
         held_out=sum(best) / len(y),
         each=tuple(best),
-        ablest=tuple(max(likely.values(), key=_sum)),
+        ablest=tuple(ablest),
         estimate=estimate,
         chi2=float(residual[:, seen].square().mean()),
         residuals=tuple(float(c) for c in density),
