@@ -50,6 +50,11 @@ def test_who_predicts_as_well_in_one_of_its_ways_is_not_behind_the_start():
     assert not behind_the_start(state)
 
 
+def test_one_crop_does_not_say_that_a_round_is_behind():
+    state, _ = after([(2.0,), (1.0,)], "hidden-pixels")
+    assert not behind_the_start(state)
+
+
 def test_who_catches_up_with_the_start_is_not_behind_it_any_more():
     state, _ = after([(2.0, 2.1), (1.0, 1.0), (2.1, 2.05)], "hidden-pixels")
     assert state.notes["best_round"] == 2

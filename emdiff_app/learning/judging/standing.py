@@ -39,6 +39,6 @@ def behind_the_start(state: State) -> bool:
     The recommended estimate may score lower: likelihood favours one pass somewhat (see `judge`).
     """
     notes = state.notes
-    if not {"start", "leader"} <= notes.keys() or notes["best_round"] == 0:
-        return False
+    if not {"start", "leader"} <= notes.keys() or notes["best_round"] == 0 or len(notes["start"]) < 2:
+        return False  # one crop does not say what is chance
     return not is_as_good(notes["leader"], notes["start"], errors=CLEARLY)
