@@ -24,12 +24,7 @@ from emdiff_app.baselines.recorded import Recorded
 from emdiff_app.baselines.stabilised import denoise_stabilised
 from emdiff_app.diffusion import GaussianPrior, fit_gaussian
 from emdiff_app.errors import EMDiffError
-from emdiff_app.physics import (
-    Anscombe,
-    GaussianNoise,
-    Imaging,
-    ImagingModel,
-)
+from emdiff_app.physics import Anscombe, GaussianNoise, Imaging, ImagingModel
 
 from ._common.data import data_folder
 from ._common.kept import digest, kept, program

@@ -58,14 +58,14 @@ class IntensityScale(BaseModel):
         """
         values = _subsample(list(stacks), planes, pixels, np.random.default_rng(seed))
         low = float(np.percentile(values, 100 - percentile)) if offset is None else float(offset)
-        high = float(np.percentile(values, percentile))
-        gain = high - low
-        if offset is not None and high <= offset and np.ptp(values) > 0:
+        gain = float(np.percentile(values, percentile)) - low
+        flat = np.ptp(values) == 0
+        if offset is not None and gain <= 0 and not flat:
             raise StackError(
                 f"Hardly a pixel is brighter than {offset:g}, which the imaging model says is the camera's offset, so "
                 "there is nothing to learn or restore; nothing was changed. Check offset, files and channel."
             )
-        if not np.isfinite(gain) or gain <= 0 or np.ptp(values) == 0:
+        if flat or not np.isfinite(gain) or gain <= 0:
             raise StackError(
                 "The images are constant, so there is nothing to learn or restore; nothing was changed. "
                 "Check that the right files and the right channel were chosen."

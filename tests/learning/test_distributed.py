@@ -11,7 +11,7 @@ import psutil
 import pytest
 import torch
 from forked import forking
-from tiny_runs import GAUSSIAN, make_run, told, write_spots
+from tiny_runs import BLURRED, GAUSSIAN, make_run, told, write_spots
 
 from emdiff_app.learning import distributed, events, learn
 from emdiff_app.physics import ImagingModel
@@ -66,12 +66,6 @@ CAMERA = ImagingModel.model_validate(
 )
 
 
-BLURRED = ImagingModel.model_validate(
-    {
-        "operator": [{"kind": "blur", "psf": {"kind": "gaussian", "fwhm_px": 2.0}}],
-        "noise": {"kind": "gaussian", "sigma": 5.0},
-    }
-)
 ALIKE = {
     "white": {"model": GAUSSIAN},
     "camera": {"model": CAMERA},

@@ -3,16 +3,14 @@
 import numpy as np
 import pytest
 import torch
-from tiny_runs import make_run, told
+from tiny_runs import CAMERA, make_run, told
 
 from emdiff_app.images import IntensityScale, save_stack, stack_from_array
 from emdiff_app.learning import learn
 from emdiff_app.learning.crops.crop_set import CropSet
 from emdiff_app.learning.crops.places import Place
-from emdiff_app.physics import ImagingModel, PoissonGaussianNoise
+from emdiff_app.physics import ImagingModel
 from emdiff_app.priors import read_card
-
-CAMERA = ImagingModel(noise=PoissonGaussianNoise(offset=0.0, gain=2.0, read_noise=2.0))
 
 
 def stop_after_the_start(run):

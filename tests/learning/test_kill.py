@@ -7,23 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 from forked import forking
-from tiny_runs import make_run, same_weights, told, write_spots
+from tiny_runs import BLURRED, make_run, same_weights, told, write_spots
 
 from emdiff_app.learning import RunFolder, learn
-from emdiff_app.physics import ImagingModel
 
 KINDS = {
     "white": {},
-    "blur": {
-        "model": ImagingModel.model_validate(
-            {
-                "operator": [{"kind": "blur", "psf": {"kind": "gaussian", "fwhm_px": 2.0}}],
-                "noise": {"kind": "gaussian", "sigma": 5.0},
-            }
-        ),
-        "rounds": 2,
-        "denoised_rounds": 1,
-    },
+    "blur": {"model": BLURRED, "rounds": 2, "denoised_rounds": 1},
 }
 """Together they pass through every stage: pixels alone, denoising, a Gaussian's samples, and those of the prior."""
 EARLY = 0.1

@@ -1,16 +1,13 @@
 """Which round is kept, and what is said where the start did better than what came of it."""
 
 import pytest
-from tiny_runs import make_run, told
+from tiny_runs import CAMERA, make_run, told
 
 from emdiff_app.learning import learn, rounds
 from emdiff_app.learning.judging import jury, standing
 from emdiff_app.learning.judging.standing import behind_the_start, takes_the_lead
 from emdiff_app.learning.work import State, fingerprint
-from emdiff_app.physics import ImagingModel, PoissonGaussianNoise
 from emdiff_app.priors import read_card
-
-CAMERA = ImagingModel(noise=PoissonGaussianNoise(offset=0.0, gain=2.0, read_noise=2.0))
 
 
 def after(scores, begins_with):

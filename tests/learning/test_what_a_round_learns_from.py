@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from tiny_runs import make_run
+from tiny_runs import BLURRED, make_run
 
 from emdiff_app.diffusion import Batch, GaussianPrior
 from emdiff_app.images import save_stack, stack_from_array
@@ -111,14 +111,6 @@ def test_rounds_go_on_from_the_weights_before_and_the_last_one_from_fresh_ones(t
     assert (before_1, before_2) == (after_start, after_1)
     assert last == 3
     assert before_3 not in (after_start, after_1, after_2)
-
-
-BLURRED = ImagingModel.model_validate(
-    {
-        "operator": [{"kind": "blur", "psf": {"kind": "gaussian", "fwhm_px": 2.0}}],
-        "noise": {"kind": "gaussian", "sigma": 5.0},
-    }
-)
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,17 @@ import torch
 
 from emdiff_app.images import save_stack, stack_from_array
 from emdiff_app.learning import Recipe, RunFolder
-from emdiff_app.physics import GaussianNoise, ImagingModel
+from emdiff_app.physics import GaussianNoise, ImagingModel, PoissonGaussianNoise
 from emdiff_app.priors import read_prior
 
 GAUSSIAN = ImagingModel(noise=GaussianNoise(sigma=5.0))
+CAMERA = ImagingModel(noise=PoissonGaussianNoise(offset=0.0, gain=2.0, read_noise=2.0))
+BLURRED = ImagingModel.model_validate(
+    {
+        "operator": [{"kind": "blur", "psf": {"kind": "gaussian", "fwhm_px": 2.0}}],
+        "noise": {"kind": "gaussian", "sigma": 5.0},
+    }
+)
 TINY = {
     "size": "tiny",
     "rounds": 1,
