@@ -9,6 +9,7 @@ import importlib.util
 import sys
 import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,6 @@ import torch
 def main(train: str, test: str, out: str, minutes: str, threads: str) -> None:
     torch.set_num_threads(int(threads))
     careamics, config = _careamics()
-    looks = _looks_of([float(time) for time in sorted(minutes.split(","), key=float)])
     settings = config.create_n2v_config(
         experiment_name="w2s",
         data_type="array",
@@ -35,13 +35,13 @@ def main(train: str, test: str, out: str, minutes: str, threads: str) -> None:
     settings.algorithm_config.lr_scheduler = type(scheduler)(**constant)
     images, unseen = np.load(train), np.load(test)
     with tempfile.TemporaryDirectory() as folder:
+        looks = _looks_of(sorted(float(time) for time in minutes.split(",")), Path(folder))
         trainer = careamics.CAREamist(settings, work_dir=folder, callbacks=[looks], enable_progress_bar=False)
         trainer.train(train_data=images)
         after = []
-        for weights, _ in looks.taken:
-            trainer.model.load_state_dict(weights)
+        for file, _ in looks.taken:  # without its name, the library would take the last of its own
             made, _ = trainer.predict(
-                unseen, axes="SYX", data_type="array", tile_size=(256, 256), batch_size=1
+                unseen, axes="SYX", data_type="array", tile_size=(256, 256), batch_size=1, checkpoint=file
             )
             after.append(np.stack([np.squeeze(plane) for plane in _planes(made)]).astype(np.float32))
     np.save(out, np.stack(after))
@@ -52,13 +52,13 @@ def main(train: str, test: str, out: str, minutes: str, threads: str) -> None:
         )
 
 
-def _looks_of(minutes: list[float]) -> Any:
-    """A callback that keeps the weights after so many minutes each, and ends the training with the last."""
+def _looks_of(minutes: list[float], folder: Path) -> Any:
+    """A callback that saves a checkpoint after so many minutes each, and ends the training with the last."""
 
     class Looks(importlib.import_module("lightning.pytorch.callbacks").Callback):  # type: ignore[misc]
         def __init__(self) -> None:
             self.left = list(minutes)
-            self.taken: list[tuple[dict[str, Any], tuple[float, float, int]]] = []
+            self.taken: list[tuple[Path, tuple[float, float, int]]] = []
 
         def on_train_start(self, trainer: Any, module: Any) -> None:
             self.began, self.worked = time.monotonic(), time.process_time()
@@ -67,9 +67,9 @@ def _looks_of(minutes: list[float]) -> Any:
             seconds = time.monotonic() - self.began
             if not self.left or seconds < 60 * self.left[0]:
                 return
-            self.left.pop(0)
-            weights = {name: value.detach().clone() for name, value in module.state_dict().items()}
-            self.taken.append((weights, (seconds, time.process_time() - self.worked, trainer.global_step)))
+            file = folder / f"{self.left.pop(0):g}-minutes.ckpt"
+            self.taken.append((file, (seconds, time.process_time() - self.worked, trainer.global_step)))
+            trainer.save_checkpoint(file)
             trainer.should_stop = not self.left
 
     return Looks()
