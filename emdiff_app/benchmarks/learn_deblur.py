@@ -1,6 +1,7 @@
 """Nuclei learned from blurred, noisy images alone, beside Richardson-Lucy and total variation at their best.
 
-`emdiff bench learn-deblur [gaussian|poisson] [20|100|500 ...] [15min] [5min-each] [DATA]`; without words, everything.
+`emdiff bench learn-deblur [gaussian|poisson] [15min] [DATA]`; without words, both noises. `emdiff bench learn-fewer`
+shows how it changes with the number of images.
 """
 
 from __future__ import annotations
@@ -34,7 +35,6 @@ __all__ = ["run"]
 
 IMAGES = 500
 SCORED = 24
-FEWER = (20, 100)
 OVER_RL, OVER_TV = 4.0, 0.8
 CLEAN_STEPS, CLEAN_SIDE, CLEAN_SAMPLES = 1000, 64, 4
 
@@ -47,27 +47,16 @@ class Plan:
 
     data: Path
     noises: tuple[str, ...]
-    counts: tuple[int, ...]
     minutes: float
-    minutes_each: float
     fields: dict[str, Any]
 
 
 def run(report: Report) -> None:
-    """One table for each noise, and one for fewer images."""
+    """Two tables for each noise."""
     words = Words(report.arguments)
-    noises = words.among(tuple(NOISES))
-    counts = words.numbers()
+    noises = words.among(tuple(NOISES)) or tuple(NOISES)
     minutes = words.amount("min", 15.0)
-    each = words.amount("min-each", 5.0)
-    plan = Plan(
-        data_folder(("dsb2018_nuclei",), words.rest()),
-        noises or tuple(NOISES),
-        counts or ((*FEWER, IMAGES) if not noises else (IMAGES,)),
-        minutes,
-        each,
-        DEBLUR,
-    )
+    plan = Plan(data_folder(("dsb2018_nuclei",), words.rest()), noises, minutes, DEBLUR)
     report.text(
         f"Nuclei of the data science bowl 2018, {_nuclei.SIDE} pixels on a side, blurred by a Gaussian PSF (FWHM "
         f"{_nuclei.FWHM_PX} pixels); light from beyond the borders is real. Noise: Gaussian of 5 % of the range, or "
@@ -76,18 +65,16 @@ def run(report: Report) -> None:
         "classical methods were chosen on the truth: one for all images, and, in the next column, one for each "
         "image by itself."
     )
-    if IMAGES in plan.counts:
-        for noise in plan.noises:
-            _one_noise(report, plan, noise)
-    if len(plan.counts) > 1 or IMAGES not in plan.counts:
-        _by_count(report, plan)
+    for noise in plan.noises:
+        _one_noise(report, plan, noise)
+    report.text("How it changes with the number of images: [learn-fewer](learn-fewer.md).")
 
 
 def _one_noise(report: Report, plan: Plan, noise: str) -> None:
     test = nuclei(plan.data, noise, SCORED, unseen=True)
     train = nuclei(plan.data, noise, IMAGES, unseen=False)
     rows = classical(train, test)
-    run, ours = _ours(plan, noise, train, test, plan.minutes)
+    run, ours = _ours(plan, noise, train, test)
     ceiling = _ceiling(train, test, plan.fields["size"])
     report.text(f"## {noise.capitalize()} noise, {IMAGES} images\n\nOurs: {run.words} ({run.ended}).")
     report.table(
@@ -103,29 +90,9 @@ def _one_noise(report: Report, plan: Plan, noise: str) -> None:
     report.table(["the estimate above", "dB", "target", "met", "with clean images"], margins)
 
 
-def _by_count(report: Report, plan: Plan) -> None:
-    noise = plan.noises[0]
-    test = nuclei(plan.data, noise, SCORED, unseen=True)
-    most = nuclei(plan.data, noise, max(plan.counts), unseen=False)
-    rows = []
-    for count in plan.counts:
-        run, ours = _ours(plan, noise, most.first(count), test, plan.minutes_each)
-        figures = [f"{row['psnr']:.2f}" for row in ours]
-        rows.append((count, *figures, f"{ours[-1]['ssim']:.3f}", run.words))
-    report.text(f"## From fewer images\n\n{noise.capitalize()} noise, {plan.minutes_each:g} minutes each.")
-    report.table(["images", "one sample", "one pair", "estimate", "SSIM", "run"], rows)
-
-
-def _ours(
-    plan: Plan, noise: str, train: Recordings, test: Recordings, minutes: float
-) -> tuple[Learned, list[Row]]:
-    run = learned(
-        f"deblur-{noise}-{len(train.recorded)}",
-        train.recorded[:, 0].numpy(),
-        train.model,
-        plan.fields,
-        minutes=minutes,
-    )
+def _ours(plan: Plan, noise: str, train: Recordings, test: Recordings) -> tuple[Learned, list[Row]]:
+    name = f"deblur-{noise}-{len(train.recorded)}"
+    run = learned(name, train.recorded[:, 0].numpy(), train.model, plan.fields, minutes=plan.minutes)
     made = estimates(run.prior, test.model, test.recorded)
     return run, [
         _row("EMDiff, one sample", made.sample, test.truth),
