@@ -1,10 +1,10 @@
 """A worker that learns nothing but talks like one: `python fake_worker.py MODE RUN`.
 
 Written from the contract (one JSON object a line), not with the program's own classes, so that the
-window is tested against the contract. Modes: `finish`, `slow` (until told to stop), `deaf` (not even
-then), `vanish` (killed by the system after its first save), `complain` (says why it failed),
-`lost` (its GPU is gone), `warn` (one notice, then on), `garbage` (broken lines between the good ones),
-`linger` (does not leave after its last word), `crash` (a traceback).
+window is tested against the contract. Modes: `finish`, `slow` (until told to stop), `late` (the same,
+but silent at first), `deaf` (not even then), `vanish` (killed by the system after its first save),
+`complain` (says why it failed), `lost` (its GPU is gone), `warn` (one notice, then on), `garbage` (broken
+lines between the good ones), `linger` (does not leave after its last word), `crash` (a traceback).
 """
 
 import json
@@ -47,12 +47,14 @@ class Worker:
                 lock.truncate(0)
 
     def learn(self) -> int:
+        if self.mode == "late":
+            time.sleep(1.0)
         device = "cuda" if self.mode in ("complain", "lost") else "cpu"
         self.say("started", rounds=ROUNDS, device=device, images=1, crops=8, parameters=10)
         if self.mode == "crash":
             raise RuntimeError("a mistake in the worker")
         number = 0
-        while number < ROUNDS or self.mode in ("slow", "deaf"):
+        while number < ROUNDS or self.mode in ("slow", "late", "deaf"):
             number += 1
             for step in range(1, STEPS + 1):
                 time.sleep(0.02)

@@ -189,14 +189,17 @@ def test_a_run_that_has_ended_once_and_was_resumed_elsewhere_is_shown_at_work(
     run.clear_requests()
     session.open_run(run.path)
     until(lambda: session.learning.attempt == 2 and session.learning.state is end)
-    begun = (run.path / "events.jsonl").read_text().count("started")
-    with subprocess.Popen(fake_worker.command("slow")(run.path)):
-        until(lambda: (run.path / "events.jsonl").read_text().count("started") > begun)
+    worker = subprocess.Popen(fake_worker.command("late")(run.path))
+    try:
+        until(lambda: run.is_worked_on)  # but it has not said a word
         session.open_run(run.path)
         until(lambda: session.learning.state is S.RUNNING)
         assert session.learning.failure == ""
         session.stop_learning()
         until(lambda: session.learning.state is S.STOPPED)
+    finally:
+        worker.kill()
+        worker.wait()
 
 
 def test_what_is_no_run_folder_is_refused_in_words(session, tmp_path):

@@ -109,6 +109,8 @@ class LearningJob:
 
     def _begin(self, history: History, work: Callable[[], None], *, own: bool = True) -> None:
         if self._history is None or self._history.state.ended:
+            if not self._own:
+                self._leave.set()
             self.join(1.0)  # its last news is out, so it is about to leave
         if self.alive:
             return
@@ -208,9 +210,8 @@ class LearningJob:
         while not self._may_leave(asked):
             at_work = run.shows_life()  # asked before reading, so that no last event is missed
             self._read(follower)
-            if history.state.ended:
-                return
             if not at_work:
+                # Else what has ended is being taken up again, or its worker is about to leave.
                 history.fail(
                     f"Nobody is working on this run. {history.saved_words()} Press Resume to go on from there."
                 )
@@ -218,7 +219,8 @@ class LearningJob:
             if self._kill.is_set() and history.notice != NOT_OURS:
                 history.notice = NOT_OURS
                 self._post(history.status())
-            asked = asked or (self._unwanted and self._ask_to_stop())
+            if self._unwanted and not history.state.ended:
+                asked = asked or self._ask_to_stop()
             time.sleep(LOOK_EVERY_S)
 
     def _may_leave(self, asked: bool) -> bool:
