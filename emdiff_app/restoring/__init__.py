@@ -9,15 +9,16 @@ from .words import INTENSITIES, WORDS, checked_words
 
 if TYPE_CHECKING:
     from .checking import examine_if_possible
+    from .chosen_prior import KnownPrior, known_prior
     from .restorer import Restoration, restore
-    from .task import KnownPrior, Task, known_prior, prepare
+    from .task import Task, prepare
     from .tiling import Tiled
     from .ways import Settings
     from .writing import Target, Written, write_restoration
 
 # Found on first use: these need torch.
 _HOME = {
-    "KnownPrior": "task",
+    "KnownPrior": "chosen_prior",
     "Restoration": "restorer",
     "Settings": "ways",
     "Target": "writing",
@@ -25,7 +26,7 @@ _HOME = {
     "Tiled": "tiling",
     "Written": "writing",
     "examine_if_possible": "checking",
-    "known_prior": "task",
+    "known_prior": "chosen_prior",
     "prepare": "task",
     "restore": "restorer",
     "write_restoration": "writing",

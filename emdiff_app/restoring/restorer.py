@@ -17,8 +17,10 @@ from emdiff_app.physics import ImagingModel
 from emdiff_app.physics.checking import Agreement
 
 from .checking import examine_task, verdict_on
+from .chosen_prior import KnownPrior, known_prior
 from .job import RestoreProgress, Watch
-from .task import KnownPrior, known_prior, prepare, sentences_of
+from .sentences import sentences_of
+from .task import prepare
 from .ways import Settings
 from .words import SUFFIXES, checked_words
 

@@ -17,7 +17,8 @@ from emdiff_app.physics.checking import Agreement
 from .checking import verdict_on
 from .job import Cancelled, RestoreProgress, Watch
 from .kept import DamagedPlane, KeptPlanes, KeptReader
-from .task import Task, sentences_of
+from .sentences import sentences_of
+from .task import Task
 from .words import NEED_SPREAD, SUFFIXES
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from emdiff_app.errors import EMDiffError
 from emdiff_app.images import IntensityScale, PixelSize, Stack
 from emdiff_app.physics import Imaging, ImagingModel, NoiseSpec, bind_noise
 from emdiff_app.physics.simulating import acts_on_volumes
+from emdiff_app.restoring.chosen_prior import KnownPrior
 from emdiff_app.restoring.intensities import scales_for
-from emdiff_app.restoring.task import KnownPrior
 from emdiff_app.restoring.ways import Settings, Way, at_once, way_for
 
 from .assessing import Assessment, OnStep, assess, draw
