@@ -170,3 +170,20 @@ def test_clean_images_of_other_pixels_are_learned_from_and_it_is_said(tmp_path):
     (notice,) = [event.text for event in told(run, "notice") if "pixels of" in event.text]
     assert "0.05" in notice
     assert "0.2" in notice
+
+
+def test_clean_images_keep_their_own_axes_and_channels_where_those_of_the_others_do_not_fit(tmp_path):
+    rng = np.random.default_rng(2)
+    both = rng.normal(100, 5, (3, 2, 64, 64)).astype(np.float32) + 50 * (rng.random((3, 2, 64, 64)) > 0.95)
+    np.save(tmp_path / "recorded.npy", both)
+    np.save(tmp_path / "clean.npy", 50 * (rng.random((64, 64)) > 0.95) + np.float32(100))
+    choices = {"stacks": (str(tmp_path / "recorded.npy"),), "axes": "TCYX", "channel": "1"}
+    run = make_run(tmp_path, clean=(str(tmp_path / "clean.npy"),), clean_steps=4, **choices)
+    assert learn(run), told(run)[-1]
+    two = make_run(tmp_path, "two", clean=(str(tmp_path / "recorded.npy"),), clean_steps=4, **choices)
+    assert learn(two), told(two)[-1]
+    np.save(tmp_path / "clean.npy", both)
+    wrong = make_run(tmp_path, "wrong", clean=(str(tmp_path / "clean.npy"),), **choices | {"channel": "0"})
+    (tmp_path / "clean.npy").write_bytes(b"no image")
+    assert not learn(wrong)
+    assert "clean.npy" in told(wrong)[-1].text

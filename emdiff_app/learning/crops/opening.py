@@ -3,6 +3,7 @@
 import contextlib
 import os
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 from emdiff_app.errors import EMDiffError, RunError
@@ -14,18 +15,23 @@ __all__ = ["each_once", "one_channel", "open_clean", "open_recorded"]
 
 def open_recorded(recipe: Recipe) -> list[Stack]:
     """The corrupted images, opened as the recipe says."""
-    return [_opened(recipe, name, recipe.pixel_size_um) for name in recipe.stacks]
+    return [
+        one_channel(
+            open_stack(Path(name), axes=recipe.axes, pixel_size=recipe.pixel_size_um, channel=recipe.channel)
+        )
+        for name in recipe.stacks
+    ]
 
 
 def open_clean(recipe: Recipe, name: str) -> Stack:
-    """One of the clean images; its pixel size is its own."""
-    return _opened(recipe, name, None)
-
-
-def _opened(recipe: Recipe, name: str, pixel_size: float | None) -> Stack:
-    return one_channel(
-        open_stack(Path(name), axes=recipe.axes, pixel_size=pixel_size, channel=recipe.channel)
-    )
+    """One of the clean images: its pixel size is its own, as are the axes and the channel that do not fit it."""
+    refusals = []
+    for axes, channel in product(dict.fromkeys((recipe.axes, None)), dict.fromkeys((recipe.channel, None))):
+        try:
+            return one_channel(open_stack(Path(name), axes=axes, channel=channel))
+        except EMDiffError as refusal:
+            refusals.append(refusal)
+    raise refusals[0]
 
 
 def one_channel(stack: Stack) -> Stack:
