@@ -46,6 +46,11 @@ def learn(
     for sentence in again:
         warnings.warn(sentence, stacklevel=2)
     files = tuple(map(str, own))
+    for name in ("clean", "similar"):
+        if name in fields:
+            fields[name] = tuple(str(Path(path).absolute()) for path in fields[name])
+    if fields.get("prior"):
+        fields["prior"] = str(Path(fields["prior"]).absolute())
     try:
         recipe = Recipe(stacks=files, model=_model(imaging_model, files), **{**PRESETS[preset], **fields})
     except ValidationError as error:

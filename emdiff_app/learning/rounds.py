@@ -4,7 +4,7 @@ A chain of small stages, each of which can go on in its middle: `State` says whe
 are all that has to be known besides.
 """
 
-import time
+import copy
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import cached_property
@@ -54,7 +54,8 @@ class Rounds:
         self.state = State()
         self.trainer: Trainer | None = None
         self.best: dict[str, torch.Tensor] | None = None
-        """The averaged weights of the best round, where a last one may have to draw with them."""
+        """The averaged weights of the best round, where a last one may have to draw with them; then those that it drew
+        with."""
 
     @property
     def prior(self) -> LearnedPrior:
@@ -148,11 +149,11 @@ class Rounds:
         if state.round == 0:
             self._say_what_cannot_be_learned()
         if self._draws:
-            began = time.monotonic()
+            began = self.work.control.worked()
             state.drawn_by = fingerprint(self.prior) if self.trainer else "start"
             draw_all(self.work, state, self._draw())
             self.work.team.barrier()
-            state.notes["drawing_s"] = time.monotonic() - began
+            state.notes["drawing_s"] = self.work.control.worked() - began
         state.stage, state.step = "m-step", 0
 
     @property
@@ -160,12 +161,27 @@ class Rounds:
         """Somebody's prior, and pixels predicted from their neighbours, need no samples to begin with."""
         return self.state.round > 0 or self.begins_with in DRAWN
 
-    def _draw(self) -> Draw:
+    def _draw(self, *, again: bool = False) -> Draw:
         if self.state.round == 0:
             return first_draw(self.work, self._data)
         if self.state.round == 1 and self.begins_with in FROM_PIXELS:
             return from_pixels(self.work, self.prior, self.begins_with)
-        return restoring(self.work, self.prior, self._weight, self._data, cautious=self._cautious)
+        prior = self._drawer if again else self.prior
+        return restoring(self.work, prior, self._weight, self._data, cautious=self._cautious)
+
+    @property
+    def _drawer(self) -> LearnedPrior:
+        """What draws samples of this round that were lost: fresh weights cannot stand in for those that drew them."""
+        state, prior = self.state, self.prior
+        if (
+            state.round <= self.work.recipe.rounds
+            or self.best is None
+            or fingerprint(prior) == state.drawn_by
+        ):
+            return prior
+        before = copy.deepcopy(prior)
+        before.load_state_dict(self.best)
+        return before
 
     @property
     def _cautious(self) -> bool:
@@ -192,7 +208,9 @@ class Rounds:
 
     def _m_step(self) -> None:
         state = self.state
-        samples = drawn(self.work, state, lambda *given: self._draw()(*given)) if self._draws else None
+        samples = (
+            drawn(self.work, state, lambda *given: self._draw(again=True)(*given)) if self._draws else None
+        )
         if state.step == 0:
             self._begin(samples)
         assert self.trainer is not None
@@ -212,6 +230,8 @@ class Rounds:
             self.trainer = trainer_for(self.work, prior)
         elif state.round > recipe.rounds:
             old = self.prior
+            if fingerprint(old) == state.drawn_by:
+                self.best = _copied(old)
             torch.manual_seed(recipe.seed + state.round)
             fresh = LearnedPrior.build(old.size, old.sigma_data, old.mean, **old.arguments)
             fresh.takes_maps = old.takes_maps
@@ -235,16 +255,14 @@ class Rounds:
 
     def _judge(self) -> None:
         state, work = self.state, self.work
-        began = time.monotonic()
+        began = work.control.worked()
         jury = Jury(work, state, self.prior, self.anchor, self.begins_with)
         result = jury.judge() if work.team.leads else None
         told = (list(result.each), list(result.ablest), result.estimate) if result else ([], [], "")
         each, ablest, estimate = work.team.agreed(told)
         best = takes_the_lead(state, each, ablest, estimate, self.begins_with)
         if best and work.recipe.patience and work.recipe.scratch_rounds:
-            self.best = {
-                name: value.detach().cpu().clone() for name, value in self.prior.state_dict().items()
-            }
+            self.best = _copied(self.prior)
         state.scores.append(sum(each) / len(each))
         work.tick("score", 1, 1, None)
         if result:
@@ -254,12 +272,13 @@ class Rounds:
                 "The start, which predicts pixels from the recorded ones alone, does so better than round 1 yet does; "
                 "it gives no samples, so the rounds go on all the same."
             )
-        state.notes["judging_s"] = time.monotonic() - began
+        state.notes["judging_s"] = work.control.worked() - began
         if "next_weight" in state.notes:
             state.notes["weight"] = state.notes.pop("next_weight")
+        state.notes["judged"] = state.round
         following, out_of_time = work.team.agreed(next_round(work, state, self.begins_with))
-        if following > state.round + 1 and self.best is not None:  # patience is at its end: back to the best
-            self.prior.load_state_dict(self.best)
+        if following > work.recipe.rounds >= state.round and self.best is not None:
+            self.prior.load_state_dict(self.best)  # fresh weights learn from what the best round draws
         state.round, state.stage, state.step = following, "e-step", 0
         if out_of_time:
             state.notes["out_of_time"] = True
@@ -287,3 +306,7 @@ class Rounds:
         words = sentence(bands, pixels_under_one(imaging), size)
         self.state.notes["notices"] = [words]
         self.work.notice(words)
+
+
+def _copied(prior: LearnedPrior) -> dict[str, torch.Tensor]:
+    return {name: value.detach().cpu().clone() for name, value in prior.state_dict().items()}

@@ -4,6 +4,8 @@ import math
 from collections import Counter
 from dataclasses import replace
 
+from torch import Tensor
+
 from emdiff_app import posterior
 from emdiff_app.errors import PhysicsError, RunError
 from emdiff_app.images import Stack
@@ -21,6 +23,8 @@ ALIKE = 0.01
 """Pixel sizes that differ by a larger share of themselves are different."""
 OTHER_SIZE = 0.1
 """The same for clean images, which no optics are computed for."""
+SHIFTED = 3.0
+"""Clean images whose mean is off by so many times the contrast have another offset."""
 BRIGHTER, OTHER_UNITS = 3.0, 20.0
 """So many times as bright, and in contrast, as the recorded images, or so many times less: told, and refused."""
 
@@ -87,20 +91,15 @@ def check_pixel_sizes(binding: Binding) -> None:
 
 
 def check_clean(work: Work) -> None:
-    """Clean images teach how bright things are and how large: both should be those of the recorded ones."""
+    """Clean images teach how bright things are and how large: both should be those of the recorded ones.
+
+    Those of another kind need only be there, and large enough.
+    """
+    if work.recipe.similar:
+        clean_images(work, 0)
     if not work.recipe.clean:
         return
-    factor = _times_as_bright(work)
-    many, words = max(factor, 1 / factor), "as bright as" if factor > 1 else "darker than"
-    said = f"The clean images are about {many:.2g} times {words} the recorded ones"
-    advice = (
-        "Bring them to the units of the recorded ones (by exposure time, say), or begin with similar:GLOB in the place "
-        "of clean:GLOB, which takes them for images of another kind"
-    )
-    if many > OTHER_UNITS:
-        raise RunError(f"{said}, which must be other units; nothing was started. {advice}.")
-    if many > BRIGHTER:
-        work.notice(f"{said}, and are learned from as they are. {advice} if that is wrong.")
+    _check_brightness(work)
     recorded = work.crops.stacks[0]
     for name in work.recipe.clean if work.imaging.operator.sharp else ():
         with open_clean(work.recipe, name) as stack:
@@ -114,10 +113,33 @@ def check_clean(work: Work) -> None:
                 return
 
 
-def _times_as_bright(work: Work) -> float:
-    """By the mean and the contrast, whichever says less: optics change one of them, other units both."""
+def _check_brightness(work: Work) -> None:
     clean, (mean, contrast) = clean_images(work, 1), moments(work)
-    if clean is None or mean <= 0:
+    if clean is None:
+        return
+    factor = _times_as_bright(clean, mean, contrast)
+    many, words = max(factor, 1 / factor), "as bright as" if factor > 1 else "darker than"
+    said = f"The clean images are about {many:.2g} times {words} the recorded ones"
+    advice = (
+        "Bring them to the units of the recorded ones (by exposure time, say), or begin with similar:GLOB in the place "
+        "of clean:GLOB, which takes them for images of another kind"
+    )
+    if many > OTHER_UNITS:
+        raise RunError(f"{said}, which must be other units; nothing was started. {advice}.")
+    shift = float(clean.mean()) - mean
+    if many > BRIGHTER:
+        work.notice(f"{said}, and are learned from as they are. {advice} if that is wrong.")
+    elif abs(shift) > SHIFTED * max(contrast, float(clean.std())):
+        work.notice(
+            f"The clean images are on average {abs(shift) * work.crops.scale.gain:.3g} grey levels "
+            f"{'brighter' if shift > 0 else 'darker'} than the recorded ones, far more than their contrast, and are "
+            "learned from as they are. Give both the same camera offset if that is wrong."
+        )
+
+
+def _times_as_bright(clean: Tensor, mean: float, contrast: float) -> float:
+    """By the mean and the contrast, whichever says less: optics change one of them, other units both."""
+    if mean <= 0:
         return 1.0
     ratios = max(float(clean.mean()) / mean, 1e-9), max(float(clean.std()) / contrast, 1e-9)
     if (ratios[0] > 1) != (ratios[1] > 1):

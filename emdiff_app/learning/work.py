@@ -19,7 +19,7 @@ from .runs.control import Control
 from .runs.samples import Samples
 from .team import Team
 
-__all__ = ["E_BATCH", "State", "Unstable", "Work", "fingerprint", "seeded"]
+__all__ = ["E_BATCH", "State", "Unstable", "Work", "fingerprint", "last_judged", "seeded"]
 
 E_BATCH = 32
 """So many crops are restored at once."""
@@ -125,6 +125,11 @@ class Work:
     def _imaging(self, places: Sequence[Place], y: Tensor) -> Imaging:
         alike = self.binding.noises is None and not self.binding.masked
         return self.imaging if alike else self.binding.of(places, y)
+
+
+def last_judged(state: State) -> int:
+    """The last round that is done; where patience ended, others before the present one were left out."""
+    return int(state.notes.get("judged", max(state.round - 1, 0)))
 
 
 def fingerprint(module: nn.Module) -> str:

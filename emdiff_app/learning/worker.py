@@ -11,12 +11,12 @@ from typing import Any
 import psutil
 import torch
 
-from emdiff_app.diffusion import LearnedPrior, parameter_count
+from emdiff_app.diffusion import parameter_count
 from emdiff_app.errors import EMDiffError, RunError
 
 from .judging.judgement import Judgement
 from .machine import device_name, memory_used
-from .pace.planning import clock_for, steps_done
+from .pace.planning import clock_for, clock_phase, steps_done
 from .preparing import prepare
 from .recipe import Recipe
 from .rounds import Rounds
@@ -27,8 +27,9 @@ from .runs.run_folder import RunFolder
 from .runs.saving import Keeper
 from .runs.space import check_space, space_needed
 from .saves import Saves
+from .steps.start import network_of
 from .team import Team
-from .work import Unstable
+from .work import Unstable, last_judged
 
 __all__ = ["Worker"]
 
@@ -87,9 +88,9 @@ class Worker:
             self._rescue()
             raise
         if self.team.leads:
-            present = self.rounds.state.round  # the one after the last, unless the time was over before
-            self.keeper.samples.forget(present)
-            self.tell(events.Finished(round=present - 1, prior=self.run.prior.name))
+            state = self.rounds.state
+            self.keeper.samples.forget(state.round)
+            self.tell(events.Finished(round=last_judged(state), prior=self.run.prior.name))
 
     def _restore(self) -> None:
         name = self.team.agreed(self.saves.last() if self.team.leads else None)
@@ -99,13 +100,15 @@ class Worker:
                 self.saves.see_to_prior(self.rounds)
         state, work = self.rounds.state, self.rounds.work
         channels, area = work.judged.shape[1], math.prod(work.imaging.domain)
-        parameters = parameter_count(LearnedPrior(self.recipe.size, channels, 1.0))
+        parameters = parameter_count(network_of(work))
         if self.team.leads:
-            check_space(self.run.path, space_needed(parameters, len(work.crops) * channels * area))
+            room = space_needed(
+                parameters, len(work.crops) * channels * area, fresh=self.recipe.scratch_rounds > 0
+            )
+            check_space(self.run.path, room)
         plan = self.team.size, self.rounds.begins_with
         self.clock = clock_for(self.recipe, *plan)
-        for phase, count in steps_done(self.recipe, state, *plan).items():
-            self.clock.already(phase, count)
+        self._set_clock()
         self.tell(
             events.Started(
                 rounds=self.recipe.last_round,
@@ -115,9 +118,13 @@ class Worker:
                 images=len(self.prepared.stacks),
                 crops=len(work.crops),
                 parameters=parameters,
-                resumed_from_round=None if name is None else max(state.round - 1, 0),
+                resumed_from_round=None if name is None else last_judged(state),
             )
         )
+
+    def _set_clock(self) -> None:
+        """By where the run is: rounds are left out when patience ends, and steps are done twice after a fault."""
+        self.clock.done = steps_done(self.recipe, self.rounds.state, self.team.size, self.rounds.begins_with)
 
     def _learn(self) -> None:
         while not self.rounds.finished:
@@ -165,6 +172,8 @@ class Worker:
         """Save if it is time to, and see that the images are still there; only the leader of a team does."""
         if not self.team.leads:
             return
+        if now:  # a stage is over
+            self._set_clock()
         training = self.rounds.state.stage in ("m-step", "denoise")
         if now or (self.keeper.due and (training or self.keeper.unsaved)):
             self.saves.save(self.rounds)
@@ -206,7 +215,7 @@ class Worker:
     def _tick(self, phase: str, step: int, steps: int, loss: float | None) -> None:
         if not self.team.leads:
             return
-        now = self.clock.tick(phase)
+        now = self.clock.tick(clock_phase(phase, self.rounds.state.round, self.rounds.begins_with))
         if step < steps and now - self._told < max(TICK_S, (now - self._began) / MOST_TICKS):
             return
         self._told = now

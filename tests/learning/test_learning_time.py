@@ -7,7 +7,7 @@ from tiny_runs import make_run, told
 
 from emdiff_app.learning import Recipe, learn
 from emdiff_app.learning.pace.pacing import time_for_another
-from emdiff_app.learning.pace.planning import clock_for, steps_done
+from emdiff_app.learning.pace.planning import FIRST_DRAWS, clock_for, steps_done
 from emdiff_app.learning.pace.timing import Clock
 from emdiff_app.learning.rounds import Rounds
 from emdiff_app.learning.runs.control import FolderControl, StopRequested
@@ -64,7 +64,7 @@ def test_work_that_becomes_slower_is_believed():
 def test_a_resumed_run_counts_only_what_is_left():
     time = Time()
     watch = clock(time)
-    watch.already("m-step", 80)
+    watch.done = {"m-step": 80}
     run_steps(watch, time, 10)
     low, high = watch.remaining_s()
     assert low < 10 * 2.0 < high
@@ -85,7 +85,10 @@ def test_a_start_without_samples_is_not_counted_as_if_it_drew_some(tmp_path):
     drawn, pixels, somebodys = (
         clock_for(recipe, 1, start).planned for start in ("gaussian", "one-look", "prior")
     )
-    assert pixels["e-step"] == somebodys["e-step"] == drawn["e-step"] - 1
+    assert drawn[FIRST_DRAWS] == pixels[FIRST_DRAWS] == 1
+    assert drawn["e-step"] == somebodys["e-step"] == 1
+    assert not somebodys.get(FIRST_DRAWS)
+    assert not pixels.get("e-step")
     assert not pixels.get("start")
     assert somebodys["m-step"] == recipe.steps
 
@@ -98,7 +101,7 @@ def test_the_first_round_is_begun_by_what_sampling_takes_and_not_by_what_the_sta
     recipe = make_run(tmp_path, rounds=3, time_limit_min=60.0, sampler_steps=20).recipe
     work = SimpleNamespace(recipe=recipe, crops=range(16), control=SimpleNamespace(left_s=left_s))
     state = State(round=0, notes={"drawing_s": 1000.0, "pace_s": 0.1, "judging_s": 5.0})
-    assert time_for_another(work, state, "denoised") == begun
+    assert time_for_another(work, state, 1, "denoised") == begun
 
 
 def test_a_time_limit_counts_work_and_neither_sleep_nor_pauses(tmp_path):

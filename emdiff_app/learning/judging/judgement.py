@@ -31,6 +31,9 @@ CLEARLY = 3.0
 """One pass must be better by so many standard errors. Of eight crops two are soon met by chance: with the truth at
 hand, one pass was seen to be recommended where one look was 0.3 dB better and 48 crops could not tell them apart."""
 
+ALONE = 0.01
+"""One crop does not say what is chance; so much of its score a pixel is more than all that was seen of it."""
+
 Sampling = Callable[[Imaging, Tensor, torch.Generator], Tensor]
 """From an imaging model and recorded crops to clean ones: a sample of each, or an estimate."""
 
@@ -65,8 +68,9 @@ def judge(
     one_look: Sampling | None = None,
     *,
     samples: int = 2,
+    only: str | None = None,
 ) -> Judgement:
-    """Restore the held-out crops `y`, and once more from a part of their light.
+    """Restore the held-out crops `y`, and once more from a part of their light; `only` names the one way that counts.
 
     One pass costs many looks, and is recommended only where it is clearly better in likelihood and in distance.
     Likelihood alone errs where the noise is stronger than its model says, mostly in the dark: one pass keeps some
@@ -86,8 +90,8 @@ def judge(
     able = {name: way for name, way in ways.items() if way is not None}
     other, unused, guesses = _from_a_part(imaging, torch.where(seen, y, torch.nan), generator, able)
     likely = {name: _likelihood(other, unused, guess) for name, guess in guesses.items()}
-    estimate = "samples"
-    if one_pass and _stands_out(likely, "one-pass"):
+    estimate = only or "samples"
+    if one_pass and not only and _stands_out(likely, "one-pass"):
         near = {name: _nearness(other, unused, guess) for name, guess in guesses.items()}
         estimate = "one-pass" if _stands_out(near, "one-pass") else "samples"
     best = likely[estimate if estimate == "one-pass" or one_look is None else "one-look"]
@@ -158,8 +162,19 @@ def is_as_good(each: Sequence[float], best: Sequence[float], errors: float = 1.0
     is taken: what the recorded pixels hardly show, such as fine detail under blur, is what rounds are for.
     """
     difference = np.subtract(each, best)
-    error = difference.std(ddof=1) / len(difference) ** 0.5 if len(difference) > 1 else 0.0
-    return bool(difference.mean() >= -errors * error)
+    if not np.isfinite(best).all():
+        return True
+    if len(difference) == 1:
+        return bool(difference[0] >= -ALONE)
+    error = difference.std(ddof=1) / len(difference) ** 0.5
+    return bool(difference.mean() >= -_allowed(errors, len(difference)) * error)
+
+
+def _allowed(errors: float, count: int) -> float:
+    """As many standard errors as chance exceeds as seldom where they are measured on so few crops (Student's t)."""
+    from scipy.stats import norm, t
+
+    return float(t.ppf(norm.cdf(errors), count - 1))
 
 
 def write_preview(path: Path, judgement: Judgement, count: int = 4) -> None:

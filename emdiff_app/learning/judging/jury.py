@@ -41,12 +41,9 @@ class Jury:
         work, imaging = self.work, self.work.imaging_of_judged(0, self.work.judged)
         random = seeded(work.recipe.seed, 99)
         ways = (way and self._in_parts(way) for way in (self._one_pass, self._one_look(imaging)))
-        result = judge(imaging, work.judged, random, self._in_parts(self._sample), *ways)
-        if (
-            self._only_pixels and self._one_pass
-        ):  # of other levels of noise, which samples need, it knows nothing
-            result = replace(result, estimate="one-pass")
-        return result
+        # Of other levels of noise, which samples need, such a start knows nothing.
+        only = "one-pass" if self._only_pixels and self._one_pass else None
+        return judge(imaging, work.judged, random, self._in_parts(self._sample), *ways, only=only)
 
     def _in_parts(self, way: Sampling) -> Sampling:
         """The same on as many crops at once as memory allows."""
@@ -86,6 +83,8 @@ class Jury:
         """The user may leave judging off; only the start is judged to its end, so that there is a prior."""
         if self.state.round:
             self.work.control.check(to_the_end=True)
+        else:
+            self.work.control.worked()  # a long time without a look at the clock would be taken for sleep
 
     @property
     def _one_pass(self) -> Sampling | None:

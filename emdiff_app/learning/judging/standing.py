@@ -1,5 +1,7 @@
 """Which round is kept: the best by its score on the crops that are kept aside, of those that give samples."""
 
+import math
+
 from emdiff_app.learning.recipe import FROM_PIXELS
 from emdiff_app.learning.work import State
 
@@ -28,7 +30,7 @@ def takes_the_lead(
     leads = first or is_as_good(each, notes["best"])
     if leads:
         notes["estimate"], notes["best_round"], notes["leader"] = estimate, state.round, list(ablest)
-    if first or sum(each) >= sum(notes["best"]):
+    if first or not math.isfinite(sum(notes["best"])) or sum(each) >= sum(notes["best"]):
         notes["best"] = list(each)
     return leads
 

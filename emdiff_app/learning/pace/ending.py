@@ -8,25 +8,30 @@ __all__ = ["next_round", "tell_time_is_over"]
 
 
 def next_round(work: Work, state: State, begins_with: str) -> tuple[int, bool]:
-    """The next one, or, when patience is at its end, the first from fresh weights; and whether time is short."""
-    recipe, best = work.recipe, int(state.notes["best_round"])
-    waited = state.round - best
+    """The next one, or, when patience is at its end, the first from fresh weights; and whether time is short.
+
+    Patience counts the rounds that were judged since the best one, or since the run was taken up again with more.
+    """
+    recipe, notes, following = work.recipe, state.notes, state.round + 1
+    waited = 0 if notes["best_round"] == state.round else int(notes.get("waited", 0)) + 1
+    notes["waited"] = waited
     if recipe.patience and waited >= recipe.patience and state.round < recipe.rounds:
         unless = (
             ", unless that of fresh weights, which come next, is as good" if recipe.scratch_rounds else ""
         )
         work.notice(
             f"The held-out score has been clearly worse for {waited} rounds, so no more of them follow; the prior of "
-            f"round {best} is kept{unless}."
+            f"round {notes['best_round']} is kept{unless}."
         )
-        return recipe.rounds + 1, False
-    over = state.round < recipe.last_round and not time_for_another(work, state, begins_with)
+        notes["waited"], notes["weight"] = 0, 1.0
+        following = recipe.rounds + 1
+    over = following <= recipe.last_round and not time_for_another(work, state, following, begins_with)
     if over:
         work.notice(
             f"The time that was given is enough for {_so_many(state.round)} done; resume the run with more for a "
             "better prior."
         )
-    return state.round + 1, over
+    return following, over
 
 
 def tell_time_is_over(work: Work, state: State) -> None:

@@ -4,7 +4,6 @@ How long a step takes is measured in the first ones of each training; it is then
 learning rate falls over just that length.
 """
 
-import time
 from dataclasses import dataclass
 
 from emdiff_app.learning.recipe import FROM_PIXELS
@@ -63,11 +62,11 @@ class Pace:
             return
         if self._began is None:
             if step:  # the very first one sets everything up
-                self._began = step, time.monotonic()
+                self._began = step, self.work.control.worked()
             return
         if (step - self._began[0]) % AGAIN:
             return
-        pace = (time.monotonic() - self._began[1]) / (step - self._began[0])
+        pace = (self.work.control.worked() - self._began[1]) / (step - self._began[0])
         self.steps = self.work.team.agreed(self._fitting(step, pace))
         self.state.notes.update(steps=self.steps, pace_s=pace)
 
@@ -90,21 +89,21 @@ class Pace:
         return ALL_LEVELS if round == 1 < self.work.recipe.rounds and self.begins_with in FROM_PIXELS else 1.0
 
 
-def time_for_another(work: Work, state: State, begins_with: str) -> bool:
-    """Whether a round like the last one, with at least some of its training, still fits."""
+def time_for_another(work: Work, state: State, following: int, begins_with: str) -> bool:
+    """Whether the `following` round, with at least some of its training, still fits."""
     left, notes = work.control.left_s, state.notes
     if left is None:
         return True
-    training = LEAST * work.recipe.steps_in(state.round + 1) * float(notes.get("pace_s", 0.0))
-    needed = _drawing_s(work, state, begins_with) + training + float(notes.get("judging_s", 0.0))
+    training = LEAST * work.recipe.steps_in(following) * float(notes.get("pace_s", 0.0))
+    needed = _drawing_s(work, state, following, begins_with) + training + float(notes.get("judging_s", 0.0))
     return left > CAREFUL * needed
 
 
-def _drawing_s(work: Work, state: State, begins_with: str) -> float:
-    """Of the next round: what drawing took in this one, unless that was of another kind."""
-    recipe, notes, following = work.recipe, state.notes, state.round + 1
+def _drawing_s(work: Work, state: State, following: int, begins_with: str) -> float:
+    """Of the `following` round: what drawing took in this one, unless that was of another kind."""
+    recipe, notes = work.recipe, state.notes
     first = 2 if begins_with in FROM_PIXELS else 1  # that draws with the sampler
-    if following > first:
+    if state.round >= first:
         before, after = (recipe.share(r) for r in (state.round, following))
         return float(notes.get("drawing_s", 0.0)) * after / before
     if following < first:

@@ -29,10 +29,6 @@ class Clock:
     def __post_init__(self) -> None:
         self._last = self.now()
 
-    def already(self, phase: str, count: int) -> None:
-        """So many steps were done before this process began."""
-        self.done[phase] = self.done.get(phase, 0) + count
-
     def tick(self, phase: str) -> float:
         """One more step of `phase` is finished; returns the time by the same clock."""
         now = self.now()

@@ -26,6 +26,10 @@ class Control(Protocol):
         """The seconds of work that are left; None where there is no limit."""
         ...
 
+    def worked(self) -> float:
+        """The seconds of work so far, pauses left out."""
+        ...
+
     def check(self, *, to_the_end: bool = False) -> None:
         """Return to go on, wait while paused, raise `StopRequested` to stop.
 
@@ -37,6 +41,9 @@ class NoControl:
     """Nobody asks for anything."""
 
     left_s: float | None = None
+
+    def worked(self) -> float:
+        return time.monotonic()
 
     def check(self, *, to_the_end: bool = False) -> None:
         return None
@@ -63,10 +70,14 @@ class FolderControl:
     def left_s(self) -> float | None:
         return None if self.time_limit_s is None else max(self.time_limit_s - self.worked_s, 0.0)
 
-    def check(self, *, to_the_end: bool = False) -> None:
+    def worked(self) -> float:
         now = self.clock()
         self.worked_s += min(max(now - self._last, 0.0), LONGEST_STEP_S)
         self._last = now
+        return self.worked_s
+
+    def check(self, *, to_the_end: bool = False) -> None:
+        self.worked()
         if self.run.asked("stop"):
             raise StopRequested
         if self.left_s == 0 and not to_the_end:

@@ -53,7 +53,8 @@ class Keeper:
             return False
         self.unsaved = False
         self.saved_at = time.monotonic()
-        self.tell(events.Saved(round=number, file=f"checkpoints/{path.name}"))
+        done = int(state["notes"].get("judged", number)) if between else number
+        self.tell(events.Saved(round=done, file=f"checkpoints/{path.name}"))
         self.samples.forget(oldest_round(self.run.checkpoints) - 1)
         self.pay()
         return True

@@ -15,9 +15,10 @@ OTHER = 32 << 20
 """Events, previews, the prior."""
 
 
-def space_needed(parameters: int, pixels: int) -> int:
-    """Bytes, for a network of so many weights and so many pixels in all crops of a round."""
-    checkpoint = 4 * 4 * parameters  # weights, their average, and two moments of the optimiser
+def space_needed(parameters: int, pixels: int, *, fresh: bool = False) -> int:
+    """Bytes, for a network of so many weights and so many pixels in all crops of a round; `fresh` weights in the end
+    need those before them as well."""
+    checkpoint = 4 * (5 if fresh else 4) * parameters  # weights, their average, two moments of the optimiser
     return CHECKPOINTS * checkpoint + ROUNDS * 4 * pixels + OTHER
 
 

@@ -14,8 +14,8 @@ from emdiff_app.diffusion.batch import recorded_variance
 from emdiff_app.diffusion.gaussian_em import fit_gaussian
 from emdiff_app.diffusion.one_look import one_look
 from emdiff_app.diffusion.one_pass import one_pass
-from emdiff_app.errors import RunError
-from emdiff_app.images import IntensityScale
+from emdiff_app.errors import RunError, StackError
+from emdiff_app.images import IntensityScale, Stack
 from emdiff_app.learning.crops.crop_set import CropSet
 from emdiff_app.learning.crops.opening import open_clean
 from emdiff_app.learning.crops.places import draw_places
@@ -39,6 +39,7 @@ __all__ = [
     "first_prior",
     "from_pixels",
     "moments",
+    "network_of",
     "seen_at_once",
     "start_of",
     "trainer_for",
@@ -139,6 +140,13 @@ def first_prior(work: Work, samples: Tensor | None) -> LearnedPrior:
     return prior
 
 
+def network_of(work: Work) -> LearnedPrior:
+    """One of the size that this run will train."""
+    if work.recipe.prior:
+        return read_prior(Path(work.recipe.prior))[0]
+    return LearnedPrior(work.recipe.size, work.judged.shape[1], 1.0)
+
+
 def trainer_for(work: Work, prior: LearnedPrior) -> Trainer:
     recipe = work.recipe
     turns = recipe.turns == "yes" or (recipe.turns == "auto" and not is_directional(work.optics))
@@ -163,15 +171,26 @@ def clean_images(work: Work, round: int) -> Tensor | None:
 
 
 def _cut(work: Work, names: tuple[str, ...], *, own_scale: bool) -> list[Tensor]:
-    """Random squares, as many as there are recorded crops at most; images of another kind keep to their own scale."""
+    """Random squares, as many as there are recorded crops at most; images of another kind each have their own scale."""
     if not names:
         return []
-    recipe, scale = work.recipe, work.crops.scale
+    recipe = work.recipe
     stacks = [open_clean(recipe, name) for name in names]
-    if own_scale:
-        scale = IntensityScale.fit(stacks, seed=recipe.seed)
     _, places = draw_places(stacks, recipe.crop, 0, recipe.crops, recipe.seed)
-    return list(CropSet(stacks, places, recipe.crop, scale).batch(0, len(places)))
+    if not own_scale:
+        return list(CropSet(stacks, places, recipe.crop, work.crops.scale).batch(0, len(places)))
+    scales = {number: _own_scale(stacks[number], recipe.seed) for number in {place.stack for place in places}}
+    each = [CropSet(stacks, [place], recipe.crop, scales[place.stack]) for place in places]
+    return [crop for one in each for crop in one.batch(0, 1)]
+
+
+def _own_scale(stack: Stack, seed: int) -> IntensityScale:
+    try:
+        return IntensityScale.fit([stack], seed=seed)
+    except StackError:
+        raise RunError(
+            f"{stack.name} is constant, so there is nothing to learn from it; nothing was started. Leave it out."
+        ) from None
 
 
 def moments(work: Work) -> tuple[float, float]:
