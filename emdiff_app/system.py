@@ -5,12 +5,20 @@ Only the standard library: the set-up scripts use this before anything is instal
 
 import ctypes
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-__all__ = ["INSTALL_TORCH", "QT_LIBRARIES", "has_screen", "missing_qt_libraries", "nvidia_gpus"]
+__all__ = [
+    "INSTALL_TORCH",
+    "QT_LIBRARIES",
+    "command_line",
+    "has_screen",
+    "missing_qt_libraries",
+    "nvidia_gpus",
+]
 
 INSTALL_TORCH = "python -m pip install --upgrade --force-reinstall torch"
 
@@ -83,3 +91,9 @@ def _loads(library: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def command_line(*words: object) -> str:
+    """Words as one line for this computer's terminal, whatever characters are in them."""
+    texts = [str(word) for word in words]
+    return subprocess.list2cmdline(texts) if os.name == "nt" else shlex.join(texts)

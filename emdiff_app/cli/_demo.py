@@ -1,6 +1,5 @@
 """What `emdiff demo` does: learn, restore, judge, compare, draw."""
 
-import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from emdiff_app.errors import EMDiffError, RunError
 from emdiff_app.resources import resource_path
+from emdiff_app.system import command_line
 
 from ._verdicts import told_by, verdict_fields
 
@@ -114,7 +114,7 @@ def _report(out: Path, result: Any, seed: int) -> Path:
         out / "report.html",
         result.examined,
         title="EMDiff on its example",
-        command=shlex.join(again),
+        command=command_line(*again),
         recipe=recipe,
         overwrite=True,
     )

@@ -9,6 +9,7 @@ from emdiff_app.errors import RunError
 from emdiff_app.learning import RunFolder, Story
 from emdiff_app.learning import events as e
 from emdiff_app.learning.runs.stopping import asked_to_stop
+from emdiff_app.system import command_line
 
 from ._output import emit, say
 
@@ -44,7 +45,7 @@ class Teller:
             case e.Started():
                 say(_beginning(event))
             case e.Scored():
-                star = " (best so far)" if event.best else ""
+                star = " (kept)" if event.best else ""
                 say(f"round {event.round}: held-out score {event.held_out:.4f}, chi2 {event.chi2:.2f}{star}")
             case e.Notice():
                 say(event.text)
@@ -100,19 +101,27 @@ def learn_here(run: RunFolder, as_json: bool, time_limit: float | None = None) -
     from emdiff_app.learning import learn
 
     teller, forget = Teller(), run.requests  # looked up before this process may be asked to stop
+    for event in run.follower().read():
+        teller.story.take(event)
+    before = teller.story.progress
     try:
         with stopping(run):
             learn(run, on_event=teller, time_limit_min=time_limit, forget=forget)
     except KeyboardInterrupt:
-        say(f"Ended at once; the last save is kept. Go on with: emdiff resume {run.path}")
+        say(f"Ended at once; the last save is kept. Go on with: {command_line('emdiff', 'resume', run.path)}")
         raise
     if isinstance(teller.outcome, e.Failed):
         raise RunError(teller.outcome.text)
     if as_json:
         emit(teller.result(run))
     elif isinstance(teller.outcome, e.Stopped):
-        say(f"Stopped; {teller.outcome.words} Go on with: emdiff resume {run.path}")
+        say(f"Stopped; {teller.outcome.words} Go on with: {command_line('emdiff', 'resume', run.path)}")
         if run.prior.is_file():
             say(f"The best prior so far is {run.prior}.")
     else:
-        say(f"The prior is {run.prior}. Restore with: emdiff restore STACK --prior {run.prior} --out FOLDER")
+        if before is not None and teller.story.progress is before:
+            say(
+                "All rounds were done already, so nothing was learned now; for more, raise `rounds` in recipe.json."
+            )
+        line = command_line("emdiff", "restore", "STACK", "--prior", run.prior, "--out", "FOLDER")
+        say(f"The prior is {run.prior}. Restore with: {line}")

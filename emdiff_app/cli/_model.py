@@ -12,6 +12,11 @@ MOST = 9
 """Of more files than this the noise is measured in so many, spread evenly."""
 
 
+OFFSET = (
+    "If you know it, `emdiff estimate --offset N --out camera.json` measures with it, for --model camera.json"
+)
+
+
 def model_or_estimate(
     model: Path | None, stacks: Sequence[Path], **overrides: Any
 ) -> tuple[ImagingModel, list[str]]:
@@ -29,9 +34,10 @@ def model_or_estimate(
     said = [f"No imaging model was given: noise alone is assumed, measured as: {middle.model.in_words}."]
     if any(found.stretched and (found.per_image or len(measured) > 1) for found in measured):
         said.append(
-            "The images were probably stretched one by one, so their noise differs, but that of the middle one is used "
-            "for all; images as the camera recorded them serve better."
+            "The images were probably stretched one by one, so their noise differs; images as the camera recorded them "
+            "serve better."
         )
     elif len(measured) > 1:
         said.append(f"That is the middle one of {len(measured)} files; it is used for all.")
-    return ImagingModel(noise=middle.model), [*said, *middle.caveats]
+    caveats = (caveat.replace("Give --offset if you know it", OFFSET) for caveat in middle.caveats)
+    return ImagingModel(noise=middle.model), [*said, *caveats]

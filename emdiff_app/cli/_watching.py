@@ -9,6 +9,7 @@ from emdiff_app.errors import EMDiffError
 from emdiff_app.images.atomic import write_bytes
 from emdiff_app.learning import RunFolder, Story
 from emdiff_app.learning import events as e
+from emdiff_app.system import command_line
 
 from ._output import say
 
@@ -70,7 +71,7 @@ def rendered(run: RunFolder, story: Story) -> Any:
         for score in list(story.scores.values())[-LAST_ROUNDS:]:
             best = story.best is score
             scores.add_row(
-                str(score.round), f"{score.held_out:.4f}", f"{score.chi2:.2f}", "best" if best else ""
+                str(score.round), f"{score.held_out:.4f}", f"{score.chi2:.2f}", "kept" if best else ""
             )
         parts.append(scores)
     parts.extend(Text(notice, style="yellow") for notice in story.notices)
@@ -83,7 +84,7 @@ def in_words(run: RunFolder, story: Story) -> str:
     if story.outcome is None:
         words += [f"{name}: {value}" for name, value in _facts(run, story) if name != "loss"]
     if story.best:
-        words.append(f"best held-out score: {story.best.held_out:.4f} in round {story.best.round}")
+        words.append(f"kept: round {story.best.round}, held-out score {story.best.held_out:.4f}")
     return "\n".join(words)
 
 
@@ -104,7 +105,7 @@ def _present(run: RunFolder, story: Story) -> str:
     where = story.where
     if not run.is_worked_on:
         begun = f"Nobody is working on it; it came to {where}." if story.started else "It has not begun yet."
-        return f"{begun} Go on with: emdiff resume {run.path}"
+        return f"{begun} Go on with: {command_line('emdiff', 'resume', run.path)}"
     return f"Paused: {where}" if story.paused else f"{where[:1].upper()}{where[1:]}"
 
 

@@ -3,13 +3,13 @@
 With `--prior`, whether to trust restorations of such images by that prior at all.
 """
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from emdiff_app.errors import PhysicsError, StackError
+from emdiff_app.system import command_line
 
 from . import _output
 from ._verdicts import told_by, verdict_fields
@@ -150,7 +150,7 @@ def _report(
     words = ["emdiff", "check", restored, recorded]
     for name, value in options.items():
         words += [] if value is None else [f"--{name}", str(value)]
-    again = shlex.join([*words, *(["--calibrate"] if calibrate else [])])
+    again = command_line(*words, *(["--calibrate"] if calibrate else []))
     recipe = {"restored": restored, "recorded": recorded}
     report_of(report, trust, title=Path(recorded).name, command=again, recipe=recipe, overwrite=overwrite)
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from emdiff_app.errors import EMDiffError
+from emdiff_app.system import command_line
 
 
 def command(
@@ -23,6 +24,12 @@ def command(
             "learned from at the start only) or prior:FILE (a colleague's prior)."
         ),
     ] = "nothing",
+    noise_per_image: Annotated[
+        str,
+        typer.Option(
+            help="Measure the noise of every image: yes, no, or auto (where each was stretched on its own)."
+        ),
+    ] = "auto",
     time_limit: Annotated[float | None, typer.Option(help="Stop and keep after so many minutes.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     axes: Annotated[str | None, typer.Option(help="The axes, such as ZYX.")] = None,
@@ -56,13 +63,15 @@ def command(
         "time_limit_min": time_limit,
     }
     fields = PRESETS[preset] | {name: value for name, value in given.items() if value is not None}
-    fields |= {"device": device, "seed": seed, **_start(start)}
+    fields |= {"device": device, "seed": seed, "noise_per_image": noise_per_image, **_start(start)}
     RunFolder.check_free(out)
     paths, again = each_once([path.absolute() for path in stacks])
     for sentence in again:
         say(sentence)
     for path in paths:
         with open_stack(path, axes=axes, pixel_size=pixel_size, channel=channel) as stack:
+            for warning in stack.warnings:
+                say(f"{path.name}: {warning}")
             one_channel(stack)
     chosen, said = model_or_estimate(model, paths, axes=axes, pixel_size=pixel_size, channel=channel)
     for sentence in said:
@@ -79,7 +88,7 @@ def command(
     elif as_json:
         emit({"run": str(run.path), "outcome": "nothing"})
     else:
-        say(f"The run is {run.path}. Start it with: emdiff resume {run.path}")
+        say(f"The run is {run.path}. Start it with: {command_line('emdiff', 'resume', run.path)}")
 
 
 def _start(wish: str) -> dict[str, Any]:

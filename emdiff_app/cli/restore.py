@@ -1,10 +1,11 @@
 """`emdiff restore STACK... --prior P.emprior --out DIR`."""
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from emdiff_app.system import command_line
 
 
 def command(
@@ -106,7 +107,7 @@ def command(
         noise_per_image=noise_per_image,
         check=check,
         report=report,
-        command=shlex.join(["emdiff", "restore", *stacks, *words_of(again)]),
+        command=command_line("emdiff", "restore", *stacks, *words_of(again)),
         changed=frozenset(changed),
     )
     restore = restorer(choices, prior, model, method, setting or [])

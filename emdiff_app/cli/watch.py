@@ -21,6 +21,7 @@ def command(
 ) -> None:
     """Follow a run until it ends or nobody works on it any more; reading only. Ctrl-C stops watching, not learning."""
     from emdiff_app.learning import RunFolder
+    from emdiff_app.learning.runs.events import Finished
 
     from ._learning import Teller
     from ._output import emit, say
@@ -32,7 +33,7 @@ def command(
     take = teller.story.take if live or once else teller
     pictures = PreviewWriter(folder, previews) if previews else None
     folder.shows_life()
-    alive = time.monotonic()
+    alive, seen = time.monotonic(), False
     try:
         with LiveView(folder, teller.story, enabled=live) as view:
             while True:
@@ -43,8 +44,9 @@ def command(
                     pictures.write(teller.story.previews)
                 view.refresh()
                 if not teller.story.started or at_work:
-                    alive = time.monotonic()
-                over = teller.outcome is not None and not at_work  # else it is being taken up again
+                    alive, seen = time.monotonic(), seen or at_work
+                settled = seen or isinstance(teller.outcome, Finished)  # else it may be about to be taken up
+                over = teller.outcome is not None and settled and not at_work
                 if once or over or time.monotonic() - alive > PATIENCE:
                     break
                 time.sleep(0.5)

@@ -2,10 +2,7 @@
 
 import hashlib
 import json
-import os
 import re
-import shlex
-import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +18,7 @@ from emdiff_app.images.atomic import write_bytes
 from emdiff_app.learning import PRESETS, Preset, Recipe, RunFolder, each_once, one_channel
 from emdiff_app.physics import ImagingModel
 from emdiff_app.physics.model import wrong_fields
+from emdiff_app.system import command_line
 
 from .host import ImageRef
 from .restoration import Wanted
@@ -160,21 +158,21 @@ def learn_line(images: Sequence[ImageRef], model: Path | None, choices: Choices)
         )
     changed = [word for field, value in choices.changes.items() for word in (options[field], str(value))]
     words = ["learn", *_files(images), *_model(model), "--out", "run", "--preset", choices.preset]
-    return _line([*words, *changed, *_device(choices.device), *choices.start.option()])
+    return command_line("emdiff", *words, *changed, *_device(choices.device), *choices.start.option())
 
 
 def restore_line(image: ImageRef, prior: Path, model: Path | None, wanted: Wanted, device: str) -> str:
     """`emdiff restore ...` that does what Restore would; without a model it takes the prior's own, too."""
     words = ["restore", *_files([image]), "--prior", str(prior), *_model(model), "--out", "restored"]
     samples = [] if wanted.samples is None else ["--samples", str(wanted.samples)]
-    return _line([*words, *samples, *_device(device), "--write", ",".join(wanted.words)])
+    return command_line("emdiff", *words, *samples, *_device(device), "--write", ",".join(wanted.words))
 
 
 def other_line(image: ImageRef, model: Path | None, wanted: Wanted, device: str) -> str:
     """The same for a method without a prior."""
     words = ["restore", *_files([image]), "--method", wanted.method, *_model(model)]
     given = [word for name, value in wanted.method_settings.items() for word in ("--set", f"{name}={value}")]
-    return _line([*words, "--out", "restored", *_device(device), *given])
+    return command_line("emdiff", *words, "--out", "restored", *_device(device), *given)
 
 
 def _model(model: Path | None) -> list[str]:
@@ -214,8 +212,3 @@ def _one_of_all(values: Sequence[Any], otherwise: str) -> Any:
     if len(set(values)) > 1:
         raise EMDiffError(otherwise)
     return values[0]
-
-
-def _line(words: Sequence[str]) -> str:
-    words = ["emdiff", *words]
-    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)

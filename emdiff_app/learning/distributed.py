@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from emdiff_app.errors import EMDiffError
+from emdiff_app.system import command_line
 
 from .learner import learn
 from .members import Members
@@ -71,7 +72,8 @@ def _say(run: RunFolder, event: Any) -> None:
         case Notice() | Failed():
             line = event.text
         case Stopped():
-            line = f"stopped; {event.words} Go on with the same command, or with: emdiff resume {run.path}"
+            again = command_line("emdiff", "resume", run.path)
+            line = f"stopped; {event.words} Go on with the same command, or with: {again}"
         case Finished():
             line = f"finished, the prior is {event.prior}"
         case _:

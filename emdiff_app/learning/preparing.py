@@ -14,13 +14,13 @@ from .crops.binding import Binding, noises_of
 from .crops.crop_set import CropSet
 from .crops.opening import open_recorded
 from .crops.places import draw_places
-from .judging.standing import behind_the_start
+from .judging.standing import behind_the_start, misfit
 from .recipe import FROM_PIXELS, Recipe
 from .runs.control import Control
 from .runs.samples import Samples
 from .steps.start import anchor_of, start_of
 from .team import Team
-from .together import check_choices, check_clean, check_colours, check_pixel_sizes
+from .together import check_apart, check_choices, check_clean, check_colours, check_pixel_sizes
 from .work import State, Work
 
 __all__ = ["Prepared", "prepare"]
@@ -32,6 +32,7 @@ ONE_LEVEL = (
 )
 
 
+EACH_ITS_NOISE = "The images have noises of their own, probably since each was stretched on its own"
 BEHIND = (
     "The start of this run, which gives no samples, predicted pixels that were kept aside better than this prior does: "
     "it needs more rounds. Resume the run with more time."
@@ -52,8 +53,14 @@ class Prepared:
         notices = [*state.notes.get("notices", ())]
         if state.round == 0 and start_of(self.work) in FROM_PIXELS:
             notices.append(ONE_LEVEL)
+        if self.work.binding.noises:
+            notices.append(
+                f"{EACH_ITS_NOISE}; it was measured in each, and is not that of the imaging model."
+            )
         if behind_the_start(state):
             notices.append(BEHIND)
+        if state.round and (words := misfit(state)):
+            notices.append(words)
         training = Training(
             images=tuple(Path(s).name for s in recipe.stacks),
             crops=len(self.work.crops),
@@ -78,6 +85,7 @@ def prepare(recipe: Recipe, control: Control, team: Team, samples: Samples, **wa
     """Open the images and draw the crops; `ways` are those of `Work` to the outside."""
     device = device_for(recipe.device)
     stacks = open_recorded(recipe)
+    check_apart(recipe)
     check_colours(recipe, stacks)
     side = recipe.crop
     offset = getattr(recipe.model.noise, "offset", None)
@@ -102,6 +110,13 @@ def prepare(recipe: Recipe, control: Control, team: Team, samples: Samples, **wa
         samples=samples,
         **ways,
     )
+    if noises:
+        work.notice(
+            f"{EACH_ITS_NOISE}: it was measured in each of the {len(noises)}, and that of the imaging model is not "
+            "used; `noise_per_image` (no) in the recipe takes the model's."
+        )
+    for crops in (work.judges, work.crops):
+        crops.see_to_numbers(control.check)
     work = _as_the_prior_can(work)
     check_choices(work)
     check_clean(work)

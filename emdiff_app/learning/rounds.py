@@ -258,9 +258,15 @@ class Rounds:
         began = work.control.worked()
         jury = Jury(work, state, self.prior, self.anchor, self.begins_with)
         result = jury.judge() if work.team.leads else None
-        told = (list(result.each), list(result.ablest), result.estimate) if result else ([], [], "")
-        each, ablest, estimate = work.team.agreed(told)
+        told = (
+            (list(result.each), list(result.ablest), result.estimate, result.chi2)
+            if result
+            else ([], [], "", 0.0)
+        )
+        each, ablest, estimate, chi2 = work.team.agreed(told)
         best = takes_the_lead(state, each, ablest, estimate, self.begins_with)
+        if best:
+            state.notes["chi2"] = chi2
         if best and work.recipe.patience and work.recipe.scratch_rounds:
             self.best = _copied(self.prior)
         state.scores.append(sum(each) / len(each))

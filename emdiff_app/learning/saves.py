@@ -9,6 +9,7 @@ from typing import Any
 from emdiff_app.diffusion.memory import is_out_of_memory
 from emdiff_app.errors import EMDiffError, RunError
 from emdiff_app.priors import read_card, write_prior
+from emdiff_app.system import command_line
 
 from .judging.judgement import Judgement, write_preview
 from .judging.pictures import preview_picture, read_preview
@@ -36,9 +37,10 @@ class Saves:
         """The newest save that is whole; one that is not is put aside, and told."""
         name, damaged = latest(self.run.checkpoints)
         if damaged and name is None and self.run.prior.exists():
+            start = command_line("--start", f"prior:{self.run.prior}")
             raise RunError(
                 f"No save of this run can be read any more ({', '.join(damaged)}), so it cannot go on; its prior "
-                f"{self.run.prior.name} is kept as it is. Begin a new run with --start prior:{self.run.prior}"
+                f"{self.run.prior.name} is kept as it is. Begin a new run with {start}"
             )
         if damaged:
             instead = (

@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 from torch import Tensor
 
@@ -12,12 +13,12 @@ from emdiff_app.images import Stack
 from emdiff_app.images.units import to_um
 
 from .crops.binding import Binding
-from .crops.opening import open_clean
+from .crops.opening import files_of, open_clean
 from .recipe import FROM_PIXELS, Recipe
 from .steps.start import anchor_of, clean_images, moments, start_of
 from .work import Work
 
-__all__ = ["check_choices", "check_clean", "check_colours", "check_pixel_sizes"]
+__all__ = ["check_apart", "check_choices", "check_clean", "check_colours", "check_pixel_sizes"]
 
 ALIKE = 0.01
 """Pixel sizes that differ by a larger share of themselves are different."""
@@ -56,6 +57,17 @@ def check_choices(work: Work) -> None:
             f"The start {start} needs images without blur and the anchor {needs}; nothing was started. Choose the "
             "start auto."
         )
+
+
+def check_apart(recipe: Recipe) -> None:
+    """A recorded image is not clean, and what judges the prior may be a part of it."""
+    recorded = {file for name in recipe.stacks for file in files_of(Path(name))}
+    for name in (*recipe.clean, *recipe.similar):
+        if recorded.intersection(files_of(Path(name))):
+            raise RunError(
+                f"{Path(name).name} is named as clean and is one of the images to learn from; nothing was started. "
+                "Name only clean images behind --start."
+            )
 
 
 def check_colours(recipe: Recipe, stacks: list[Stack]) -> None:

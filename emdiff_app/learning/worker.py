@@ -15,6 +15,7 @@ from emdiff_app.diffusion import parameter_count
 from emdiff_app.errors import EMDiffError, RunError
 
 from .judging.judgement import Judgement
+from .judging.standing import misfit
 from .machine import device_name, memory_used
 from .pace.planning import clock_for, clock_phase, steps_done
 from .preparing import prepare
@@ -90,6 +91,8 @@ class Worker:
         if self.team.leads:
             state = self.rounds.state
             self.keeper.samples.forget(state.round)
+            if words := misfit(state):
+                self.tell(events.Notice(text=words))
             self.tell(events.Finished(round=last_judged(state), prior=self.run.prior.name))
 
     def _restore(self) -> None:

@@ -6,11 +6,12 @@ import pytest
 from tiny_runs import make_run, told
 
 from emdiff_app.learning import Recipe, learn
-from emdiff_app.learning.pace.pacing import time_for_another
+from emdiff_app.learning.pace.pacing import Pace, time_for_another
 from emdiff_app.learning.pace.planning import FIRST_DRAWS, clock_for, steps_done
 from emdiff_app.learning.pace.timing import Clock
 from emdiff_app.learning.rounds import Rounds
 from emdiff_app.learning.runs.control import FolderControl, StopRequested
+from emdiff_app.learning.team import Alone
 from emdiff_app.learning.work import State
 
 
@@ -199,3 +200,41 @@ def test_training_ends_with_the_time_whatever_its_pace_was(tmp_path, monkeypatch
     assert steps[2] < 300
     assert max(steps) == 2
     assert told(run)[-1].kind == "finished"
+
+
+@pytest.mark.parametrize("paused_s", [0.0, 8 * 3600.0])
+def test_a_pause_does_not_shorten_the_training_after_it(tmp_path, paused_s):
+    time, run = Time(), make_run(tmp_path, rounds=1, steps=3000, time_limit_min=60.0)
+    control = FolderControl(run, time_limit_s=3600.0, clock=time)
+    work = SimpleNamespace(recipe=run.recipe, control=control, team=Alone())
+    pace = Pace.of(work, State(round=1, notes={"judging_s": 10.0}), "gaussian")
+    step = 0
+    while step < pace.steps:
+        control.check()
+        pace.look(step)
+        step += 1
+        time.now += 0.5
+        if step == 100:
+            control.check()
+            time.now += paused_s
+            control._last = time.now  # as at the end of a pause
+    assert step == 3000
+
+
+def test_what_no_sampler_draws_says_nothing_of_how_long_sampling_takes(tmp_path):
+    recipe = make_run(tmp_path, rounds=4, crops=64).recipe
+    time = Time()
+    watch = clock_for(recipe, 1)
+    watch.now = time
+    watch.wait()
+    for phase, count, each in (
+        (FIRST_DRAWS, 2, 1.0),
+        ("m-step", 8, 1.0),
+        ("score", 3, 1.0),
+        ("e-step", 3, 50.0),
+    ):
+        for _ in range(count):
+            time.now += each
+            watch.tick(phase)
+    batches = watch.planned["e-step"] - 3
+    assert 0.85 * 50 * batches < watch.remaining_s()[0] < 0.85 * (50 * batches + 50)

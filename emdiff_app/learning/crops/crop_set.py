@@ -1,6 +1,6 @@
 """Crops of the recorded images: their pixels are read when needed, never all at once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +45,13 @@ class CropSet:
         )  # an offset may be large
         return torch.from_numpy(scaled.astype(np.float32))
 
+    def see_to_numbers(self, between: Callable[[], None]) -> None:
+        """Refuse a value that is no number before hours of work, not in the round that first meets it."""
+        for place in self.places:
+            if not self.holes and np.issubdtype(self.stacks[place.stack].dtype, np.floating):
+                between()
+                self._read(place)
+
     def _read(self, place: Place) -> NDArray[Any]:
         rows = slice(place.row, place.row + self.side)
         columns = slice(place.column, place.column + self.side)
@@ -52,7 +59,7 @@ class CropSet:
         crop = crop[None] if crop.ndim == 2 else np.moveaxis(crop, -1, 0)
         if not self.holes and not np.isfinite(crop).all():
             raise RunError(
-                f"{self.stacks[place.stack].name} holds values that are not finite (NaN); nothing is lost. "
-                "Repair or leave out that file."
+                f"{self.stacks[place.stack].name} holds values that are not finite (NaN); what was saved is kept. "
+                "Repair that file or leave it out, and start a new run."
             )
         return crop

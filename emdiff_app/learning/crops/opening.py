@@ -10,7 +10,7 @@ from emdiff_app.errors import EMDiffError, RunError
 from emdiff_app.images import Stack, open_stack
 from emdiff_app.learning.recipe import Recipe
 
-__all__ = ["each_once", "one_channel", "open_clean", "open_recorded"]
+__all__ = ["each_once", "files_of", "one_channel", "open_clean", "open_recorded"]
 
 
 def open_recorded(recipe: Recipe) -> list[Stack]:
@@ -35,13 +35,19 @@ def open_clean(recipe: Recipe, name: str) -> Stack:
 
 
 def one_channel(stack: Stack) -> Stack:
-    """The stack itself; several channels are refused, which one scale and one noise would mix up."""
+    """The stack itself; several channels are refused, which one scale and one noise would mix up, and transparency."""
     count = stack.sizes.get("C", 1)
     if count > 1:
         names = f" ({', '.join(stack.channels)})" if stack.channels else ""
         raise RunError(
             f"{stack.name} has {count} channels{names}, each with a scale and a noise of its own, and a prior is "
             "learned from one of them; nothing was started. Choose it with --channel, by number (from 0) or name."
+        )
+    samples = stack.sizes.get("S", 1)
+    if samples not in (1, 3):
+        raise RunError(
+            f"{stack.name} has {samples} samples a pixel, the last of which is transparency rather than light; nothing "
+            "was started. Save it as grey or RGB without transparency."
         )
     return stack
 
@@ -54,7 +60,7 @@ def each_once(names: Sequence[Path]) -> tuple[list[Path], list[str]]:
     owners: dict[tuple[int, int] | str, Path] = {}
     kept, said = [], []
     for name in names:
-        files = _files_of(name)
+        files = files_of(name)
         known = [owners[file] for file in files if file in owners]
         if not known:
             kept.append(name)
@@ -71,7 +77,7 @@ def each_once(names: Sequence[Path]) -> tuple[list[Path], list[str]]:
     return kept, said
 
 
-def _files_of(name: Path) -> list[tuple[int, int] | str]:
+def files_of(name: Path) -> list[tuple[int, int] | str]:
     """What tells the files behind a name from all others, whatever they are called; nothing if there are none."""
     from emdiff_app.images.folders.opening import image_files
 

@@ -7,7 +7,10 @@ from emdiff_app.learning.work import State
 
 from .judgement import is_as_good
 
-__all__ = ["behind_the_start", "takes_the_lead"]
+__all__ = ["behind_the_start", "misfit", "takes_the_lead"]
+
+FITTING = 0.6, 1.5
+"""The chi2 of samples that fit; far from 1 even where noise is measured badly."""
 
 CLEARLY = 2.0
 """Standard errors of the difference between a round and the start."""
@@ -33,6 +36,19 @@ def takes_the_lead(
     if first or not math.isfinite(sum(notes["best"])) or sum(each) >= sum(notes["best"]):
         notes["best"] = list(each)
     return leads
+
+
+def misfit(state: State) -> str:
+    """A sentence where samples of the kept round do not fit the recorded crops as the noise has it, else none."""
+    chi2 = state.notes.get("chi2")
+    if chi2 is None or FITTING[0] <= chi2 <= FITTING[1]:
+        return ""
+    wrong = "smaller" if chi2 < 1 else "larger"
+    return (
+        f"What is left over of the held-out crops is far {wrong} than the noise of the imaging model (chi2 {chi2:.2f}, "
+        "which should be about 1): the model is probably wrong for these images. Measure the noise with `emdiff "
+        "estimate`."
+    )
 
 
 def behind_the_start(state: State) -> bool:

@@ -14,6 +14,7 @@ from pydantic_core import PydanticSerializationError
 from emdiff_app.errors import RunError
 from emdiff_app.images.atomic import write_bytes
 from emdiff_app.learning.recipe import SETTLED, Recipe
+from emdiff_app.system import command_line
 
 from .events import EventFollower, EventWriter, Failed, Started
 from .lock import Heartbeat
@@ -61,7 +62,7 @@ class RunFolder:
             )
         if path.exists() and any(path.iterdir()):
             go_on = (
-                f", or go on with that run by `emdiff resume {path}`"
+                f", or go on with that run by `{command_line('emdiff', 'resume', path)}`"
                 if (path / "recipe.json").exists()
                 else ""
             )
