@@ -3,18 +3,21 @@
 import numpy as np
 import pytest
 import torch
+from tiny_runs import CAMERA as TINY_CAMERA
 from tiny_runs import GAUSSIAN, TINY, make_run, told, write_spots
 
 import emdiff_app
 from emdiff_app.diffusion.device import device_for
 from emdiff_app.errors import EMDiffError, RunError
-from emdiff_app.images import PixelSize, save_stack, stack_from_array
+from emdiff_app.images import PixelSize, open_stack, save_stack, stack_from_array
 from emdiff_app.learning import Recipe, learn
 from emdiff_app.learning.preparing import prepare
 from emdiff_app.learning.runs.control import NoControl
 from emdiff_app.learning.runs.samples import Samples
+from emdiff_app.learning.steps.start import clean_images
 from emdiff_app.learning.team import Alone
-from emdiff_app.physics import ImagingModel
+from emdiff_app.physics import GaussianNoise, ImagingModel
+from emdiff_app.priors import read_card
 
 WHITE = {"kind": "gaussian", "sigma": 5.0}
 CAMERA = {"kind": "poisson-gaussian", "offset": 0, "gain": 2, "read_noise": 2}
@@ -180,10 +183,103 @@ def test_clean_images_keep_their_own_axes_and_channels_where_those_of_the_others
     choices = {"stacks": (str(tmp_path / "recorded.npy"),), "axes": "TCYX", "channel": "1"}
     run = make_run(tmp_path, clean=(str(tmp_path / "clean.npy"),), clean_steps=4, **choices)
     assert learn(run), told(run)[-1]
-    two = make_run(tmp_path, "two", clean=(str(tmp_path / "recorded.npy"),), clean_steps=4, **choices)
+    np.save(tmp_path / "two.npy", both)
+    two = make_run(tmp_path, "two", clean=(str(tmp_path / "two.npy"),), clean_steps=4, **choices)
     assert learn(two), told(two)[-1]
     np.save(tmp_path / "clean.npy", both)
     wrong = make_run(tmp_path, "wrong", clean=(str(tmp_path / "clean.npy"),), **choices | {"channel": "0"})
     (tmp_path / "clean.npy").write_bytes(b"no image")
     assert not learn(wrong)
     assert "clean.npy" in told(wrong)[-1].text
+
+
+def test_clean_images_with_another_camera_offset_are_learned_from_and_it_is_said(tmp_path):
+    clean = clean_of(tmp_path, 1.0)
+    shifted = np.asarray(open_stack(clean[0]).numpy()) + 2000
+    save_stack(stack_from_array(shifted, "ZYX"), tmp_path / "shifted.tif")
+    run = make_run(tmp_path, clean=(str(tmp_path / "shifted.tif"),), clean_steps=4)
+    assert learn(run)
+    (notice,) = [event.text for event in told(run, "notice") if "clean images" in event.text]
+    assert "grey levels brighter" in notice
+    assert "offset" in notice
+
+
+@pytest.mark.parametrize(
+    ("pixels", "words"), [((2, 8, 8), "smaller than a crop"), ((2, 64, 64), "is constant")]
+)
+def test_similar_images_that_cannot_be_used_are_named_before_anything_is_done(tmp_path, pixels, words):
+    save_stack(stack_from_array(np.full(pixels, 7, np.uint8), "ZYX"), tmp_path / "other.tif")
+    run = make_run(tmp_path, similar=(str(tmp_path / "other.tif"),))
+    assert not learn(run)
+    (failed,) = told(run)
+    assert failed.text.startswith("other.tif")
+    assert words in failed.text
+    assert "nothing was started" in failed.text
+    assert run.is_bare
+
+
+def test_similar_images_keep_each_its_own_scale(tmp_path):
+    content = np.random.default_rng(0).random((4, 48, 48))
+    for name, most, dtype in (("dim", 255, np.uint8), ("bright", 65535, np.uint16)):
+        save_stack(stack_from_array((most * content).astype(dtype), "ZYX"), tmp_path / f"{name}.tif")
+    names = tuple(str(tmp_path / f"{name}.tif") for name in ("dim", "bright"))
+    recipe = make_run(tmp_path, similar=names).recipe
+    work = prepare(recipe, NoControl(), Alone(), Samples(tmp_path), tick=print).work
+    spreads = clean_images(work, 0).flatten(1).std(1)
+    assert spreads.min() > 0.7 * spreads.max()
+
+
+@pytest.mark.parametrize("role", ["clean", "similar"])
+def test_a_recorded_image_is_not_taken_for_a_clean_one(tmp_path, role):
+    run = make_run(tmp_path, **{role: (str(tmp_path / "." / "spots.tif"),)})
+    assert not learn(run)
+    assert "one of the images to learn from; nothing was started" in told(run)[-1].text
+
+
+def test_transparency_is_not_learned_as_a_colour(tmp_path):
+    save_stack(stack_from_array(np.zeros((64, 64, 4), np.uint8), "YXS"), tmp_path / "photo.tif")
+    run = make_run(tmp_path, stacks=(str(tmp_path / "photo.tif"),))
+    assert not learn(run)
+    assert "transparency" in told(run)[-1].text
+
+
+def test_a_value_that_is_no_number_ends_a_run_before_it_has_begun(tmp_path):
+    pixels = np.random.default_rng(0).normal(100, 5, (2, 64, 64)).astype(np.float32)
+    pixels[1, 40, 40] = np.nan
+    save_stack(stack_from_array(pixels, "ZYX"), tmp_path / "torn.tif")
+    run = make_run(tmp_path, stacks=(str(tmp_path / "torn.tif"),), crops=40, first_share=0.1)
+    assert not learn(run)
+    assert [event.kind for event in told(run)] == ["failed"]
+    assert "torn.tif holds values that are not finite" in told(run)[-1].text
+
+
+@pytest.mark.parametrize(("sigma", "wrong"), [(5.0, ""), (5000.0, "far smaller than the noise")])
+def test_a_noise_that_cannot_be_true_is_said_at_the_end_and_on_the_card(tmp_path, sigma, wrong):
+    run = make_run(
+        tmp_path, model=ImagingModel(noise=GaussianNoise(sigma=sigma)), start="gaussian", anchor="none"
+    )
+    assert learn(run)
+    said = [event.text for event in told(run, "notice") if "chi2" in event.text]
+    card = [text for text in read_card(run.prior).training.notices if "chi2" in text]
+    assert len(said) == len(card) == bool(wrong)
+    assert all(wrong in text for text in said + card)
+
+
+def test_noises_that_were_measured_in_the_place_of_the_models_are_told(tmp_path):
+    rng = np.random.default_rng(0)
+    light = rng.random((3, 96, 96)) * 50 + np.linspace(0, 200, 96)
+    for number, gain in enumerate((0.5, 1.0, 3.0)):
+        recorded = gain * rng.poisson(light).astype(float)
+        low, high = recorded.min((1, 2), keepdims=True), recorded.max((1, 2), keepdims=True)
+        stretched = ((recorded - low) / (high - low) * 255).astype(np.uint8)
+        save_stack(stack_from_array(stretched, "ZYX"), tmp_path / f"stretched{number}.tif")
+    names = tuple(str(tmp_path / f"stretched{number}.tif") for number in range(3))
+    said = {}
+    for answer in ("auto", "no"):
+        notices = []
+        recipe = make_run(tmp_path, answer, model=TINY_CAMERA, stacks=names, noise_per_image=answer).recipe
+        prepared = prepare(recipe, NoControl(), Alone(), Samples(tmp_path), tick=print, notice=notices.append)
+        said[answer] = notices
+        assert bool(prepared.work.binding.noises) == bool(notices)
+    assert "measured in each of the 9" in said["auto"][0]
+    assert not said["no"]
