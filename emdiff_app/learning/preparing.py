@@ -1,5 +1,6 @@
 """From a recipe to everything that learning needs: the images opened, scaled and cut, and what goes onto the card."""
 
+import contextlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from .crops.opening import open_recorded
 from .crops.places import draw_places
 from .judging.standing import behind_the_start, misfit
 from .recipe import FROM_PIXELS, Recipe
-from .runs.control import Control
+from .runs.control import Control, StopRequested
 from .runs.samples import Samples
 from .steps.start import anchor_of, start_of
 from .team import Team
@@ -115,8 +116,9 @@ def prepare(recipe: Recipe, control: Control, team: Team, samples: Samples, **wa
             f"{EACH_ITS_NOISE}: it was measured in each of the {len(noises)}, and that of the imaging model is not "
             "used; `noise_per_image` (no) in the recipe takes the model's."
         )
-    for crops in (work.judges, work.crops):
-        crops.see_to_numbers(control.check)
+    with contextlib.suppress(StopRequested):  # it will be asked again, and can be kept then
+        for crops in (work.judges, work.crops):
+            crops.see_to_numbers(control.check)
     work = _as_the_prior_can(work)
     check_choices(work)
     check_clean(work)

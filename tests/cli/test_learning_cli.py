@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -489,7 +490,7 @@ def test_the_live_view_tells_where_the_run_is_and_how_well_it_goes(shown):
     view = shown(story)
     for words in ("Round 3/12, learning 840/2000", "40-50 min", "RTX 4070", "2 processes", "2.5 GB"):
         assert words in view
-    for words in ("-1.5000", "best", "0.2500", "The disk is full."):
+    for words in ("-1.5000", "kept", "0.2500", "The disk is full."):
         assert words in view
     story.take(events.Paused())
     assert "Paused: round 3/12" in shown(story)
@@ -515,3 +516,64 @@ def test_a_run_that_nobody_works_on_is_said_to_be_so(shown):
     view = shown(story, at_work=False)
     assert "Nobody is working on it" in view
     assert "emdiff resume" in view
+
+
+def test_what_is_wrong_with_a_file_is_said_before_it_is_learned_from(files, capsys):
+    frames = [
+        Image.fromarray(np.random.default_rng(n).integers(0, 255, (64, 64), np.uint8)) for n in range(3)
+    ]
+    frames[0].save(files / "film.gif", save_all=True, append_images=frames[1:])
+    words = learn_words(files, "--only-prepare")
+    words[1] = str(files / "film.gif")
+    assert main(words) == 0
+    assert "film.gif: The file holds 3 frames; only the first was opened" in capsys.readouterr().err
+
+
+def test_a_run_that_is_done_says_so_when_it_is_resumed(files, capsys):
+    assert main(learn_words(files)) == 0
+    assert "done already" not in capsys.readouterr().err
+    assert main(["resume", str(files / "run")]) == 0
+    assert "All rounds were done already, so nothing was learned now" in capsys.readouterr().err
+    assert main(["resume", str(files / "run"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["outcome"], found["round"]) == ("finished", 1)
+    assert found["best"]["round"] in (0, 1)
+
+
+def test_a_command_that_is_offered_can_be_copied_whatever_is_in_its_path(files, capsys):
+    run = files / "my läuf, one's"
+    words = learn_words(files, "--only-prepare")
+    words[words.index("--out") + 1] = str(run)
+    assert main(words) == 0
+    line = capsys.readouterr().err.strip().rpartition("Start it with: ")[2]
+    assert shlex.split(line) == ["emdiff", "resume", str(run)]
+
+
+def test_noise_that_was_measured_here_advises_no_option_that_is_not_there(files, capsys):
+    pixels = np.random.default_rng(0).poisson(np.linspace(5, 200, 64), (4, 64, 64)).astype(np.uint16) + 100
+    save_stack(stack_from_array(pixels, "ZYX"), files / "camera.tif")
+    out = str(files / "run")
+    assert (
+        main(["learn", str(files / "camera.tif"), "--out", out, "--preset", "quick", "--only-prepare"]) == 0
+    )
+    said = capsys.readouterr().err
+    assert "emdiff estimate --offset N" in said
+    assert "Give --offset" not in said
+
+
+def test_watching_a_stopped_run_waits_for_a_worker_that_is_about_to_start(files, capsys, monkeypatch):
+    run, looks = begun(files), []
+    run.writer().write(events.Stopped(round=1, prior=None))
+
+    def worked_on(_):
+        looks.append(None)
+        if len(looks) == 5:
+            run.writer().write(events.Started(rounds=2, device="cpu", images=1, crops=8, parameters=9))
+            run.writer().write(events.Finished(round=2, prior="prior.emprior"))
+        return 3 < len(looks) < 7
+
+    monkeypatch.setattr(watch.time, "sleep", lambda _: None)
+    monkeypatch.setattr(RunFolder, "is_worked_on", property(worked_on))
+    capsys.readouterr()
+    assert main(["watch", str(run.path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["outcome"] == "finished"
