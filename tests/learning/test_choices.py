@@ -253,7 +253,9 @@ def test_a_value_that_is_no_number_ends_a_run_before_it_has_begun(tmp_path):
     assert "torn.tif holds values that are not finite" in told(run)[-1].text
 
 
-@pytest.mark.parametrize(("sigma", "wrong"), [(5.0, ""), (5000.0, "far smaller than the noise")])
+@pytest.mark.parametrize(
+    ("sigma", "wrong"), [(5.0, ""), (5000.0, "noise is too strong"), (0.5, "the model is wrong")]
+)
 def test_a_noise_that_cannot_be_true_is_said_at_the_end_and_on_the_card(tmp_path, sigma, wrong):
     run = make_run(
         tmp_path, model=ImagingModel(noise=GaussianNoise(sigma=sigma)), start="gaussian", anchor="none"

@@ -119,7 +119,9 @@ def test_a_start_from_neighbours_leaves_time_for_all_levels_of_noise(learned):
 
 
 def test_patience_ends_a_run_that_does_not_get_better(learned):
-    run, _, _ = learned("noisy", BLUR, rounds=50, patience=1, learning_rate=0.1, decay=False, steps=12)
+    run, _, _ = learned(
+        "noisy", BLUR, rounds=50, patience=1, learning_rate=0.02, decay=False, steps=12, held_out=6
+    )
     assert len(told(run, "scored")) < 51
 
 

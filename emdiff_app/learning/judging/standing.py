@@ -43,11 +43,15 @@ def misfit(state: State) -> str:
     chi2 = state.notes.get("chi2")
     if chi2 is None or FITTING[0] <= chi2 <= FITTING[1]:
         return ""
-    wrong = "smaller" if chi2 < 1 else "larger"
+    if chi2 < 1:
+        return (
+            f"Samples come nearer to the held-out crops than the noise of the imaging model allows (chi2 {chi2:.2f}, "
+            "which should be about 1): that noise is too strong for these images. Measure it with `emdiff estimate`."
+        )
     return (
-        f"What is left over of the held-out crops is far {wrong} than the noise of the imaging model (chi2 {chi2:.2f}, "
-        "which should be about 1): the model is probably wrong for these images. Measure the noise with `emdiff "
-        "estimate`."
+        f"Samples are farther from the held-out crops than the noise of the imaging model allows (chi2 {chi2:.2f}, "
+        "which should be about 1): the model is wrong for these images (`emdiff estimate` measures the noise), or too "
+        "little was learned yet."
     )
 
 

@@ -47,7 +47,7 @@ class Inputs:
             return
         changed = [name for name, value in self.choices.items() if choices.get(name) != value]
         if changed or len(known) != len(self.files):
-            what = ", ".join(f"`{name}`" for name in changed) or "the number of its images"
+            what = ", ".join(f"`{name}`" for name in changed) or "`stacks`, `clean` or `similar`"
             raise RunError(
                 f"The recipe was changed in {what}, which a run that has begun cannot follow: what it has drawn and "
                 "learned comes from the old one, and is kept. Put the old one back and resume, or start a new run."
