@@ -119,7 +119,8 @@ def learn_here(run: RunFolder, as_json: bool, time_limit: float | None = None) -
         if run.prior.is_file():
             say(f"The best prior so far is {run.prior}.")
     else:
-        if before is not None and teller.story.progress is before:
+        late = isinstance(teller.outcome, e.Finished) and teller.outcome.out_of_time
+        if before is not None and teller.story.progress is before and not late:
             say(
                 "All rounds were done already, so nothing was learned now; for more, raise `rounds` in recipe.json."
             )

@@ -18,9 +18,12 @@ OFFSET = (
 
 
 def model_or_estimate(
-    model: Path | None, stacks: Sequence[Path], **overrides: Any
+    model: Path | None, stacks: Sequence[Path], *, each: bool = True, **overrides: Any
 ) -> tuple[ImagingModel, list[str]]:
-    """The model and sentences about what was assumed: one noise for all images, that of the middle one."""
+    """The model and sentences about what was assumed: one noise for all images, that of the middle one.
+
+    With `each`, whoever uses the model measures the noise of stretched images one by one.
+    """
     if model is not None:
         return ImagingModel.read(model), []
     from emdiff_app.images import open_stack
@@ -33,9 +36,11 @@ def model_or_estimate(
     middle = sorted(measured, key=lambda found: found.variance_at_median)[len(measured) // 2]
     said = [f"No imaging model was given: noise alone is assumed, measured as: {middle.model.in_words}."]
     if any(found.stretched and (found.per_image or len(measured) > 1) for found in measured):
+        alone = each and all(found.stretched for found in measured)
+        used = "" if alone else ", but that of the middle one is used for all"
         said.append(
-            "The images were probably stretched one by one, so their noise differs; images as the camera recorded them "
-            "serve better."
+            f"The images were probably stretched one by one, so their noise differs{used}; images as the camera "
+            "recorded them serve better."
         )
     elif len(measured) > 1:
         said.append(f"That is the middle one of {len(measured)} files; it is used for all.")

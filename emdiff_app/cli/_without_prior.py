@@ -64,7 +64,7 @@ def without_prior(
         ensure_free(path, overwrite=choices.overwrite)
         here = chosen
         if here is None:
-            here, said = model_or_estimate(None, [source.path], **choices.overrides)
+            here, said = model_or_estimate(None, [source.path], each=False, **choices.overrides)
             for sentence in said:
                 say(f"{source.path.name}: {sentence}")
         with open_stack(source.path, **choices.overrides) as stack:

@@ -73,7 +73,14 @@ def command(
             for warning in stack.warnings:
                 say(f"{path.name}: {warning}")
             one_channel(stack)
-    chosen, said = model_or_estimate(model, paths, axes=axes, pixel_size=pixel_size, channel=channel)
+    chosen, said = model_or_estimate(
+        model,
+        paths,
+        each=noise_per_image != "no",
+        axes=axes,
+        pixel_size=pixel_size,
+        channel=channel,
+    )
     for sentence in said:
         say(sentence)
     made = to_be_made(out)

@@ -43,7 +43,7 @@ def command(
                 if pictures:
                     pictures.write(teller.story.previews)
                 view.refresh()
-                if not teller.story.started or at_work:
+                if at_work or not (teller.story.started or teller.outcome):
                     alive, seen = time.monotonic(), seen or at_work
                 settled = seen or isinstance(teller.outcome, Finished)  # else it may be about to be taken up
                 over = teller.outcome is not None and settled and not at_work

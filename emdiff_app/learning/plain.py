@@ -47,8 +47,9 @@ def learn(
         warnings.warn(sentence, stacklevel=2)
     files = tuple(map(str, own))
     for name in ("clean", "similar"):
-        if name in fields:
-            fields[name] = tuple(str(Path(path).absolute()) for path in fields[name])
+        if given := fields.pop(name, None):
+            each = [given] if isinstance(given, str | Path) else given
+            fields[name] = tuple(str(Path(path).absolute()) for path in each)
     if fields.get("prior"):
         fields["prior"] = str(Path(fields["prior"]).absolute())
     try:

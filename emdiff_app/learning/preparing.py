@@ -60,7 +60,7 @@ class Prepared:
             )
         if behind_the_start(state):
             notices.append(BEHIND)
-        if state.round and (words := misfit(state)):
+        if words := misfit(state):
             notices.append(words)
         training = Training(
             images=tuple(Path(s).name for s in recipe.stacks),
@@ -82,11 +82,17 @@ class Prepared:
         )
 
 
-def prepare(recipe: Recipe, control: Control, team: Team, samples: Samples, **ways: Any) -> Prepared:
-    """Open the images and draw the crops; `ways` are those of `Work` to the outside."""
+def prepare(
+    recipe: Recipe, control: Control, team: Team, samples: Samples, *, begun: bool = False, **ways: Any
+) -> Prepared:
+    """Open the images and draw the crops; `ways` are those of `Work` to the outside.
+
+    Of a run that has `begun`, what its start was refused for is not asked again.
+    """
     device = device_for(recipe.device)
     stacks = open_recorded(recipe)
-    check_apart(recipe)
+    if not begun:
+        check_apart(recipe)
     check_colours(recipe, stacks)
     side = recipe.crop
     offset = getattr(recipe.model.noise, "offset", None)
@@ -116,12 +122,14 @@ def prepare(recipe: Recipe, control: Control, team: Team, samples: Samples, **wa
             f"{EACH_ITS_NOISE}: it was measured in each of the {len(noises)}, and that of the imaging model is not "
             "used; `noise_per_image` (no) in the recipe takes the model's."
         )
-    with contextlib.suppress(StopRequested):  # it will be asked again, and can be kept then
-        for crops in (work.judges, work.crops):
-            crops.see_to_numbers(control.check)
+    if not begun:
+        with contextlib.suppress(StopRequested):  # it will be asked again, and can be kept then
+            for crops in (work.judges, work.crops):
+                crops.see_to_numbers(team.mine(len(crops)), control.check)
     work = _as_the_prior_can(work)
     check_choices(work)
-    check_clean(work)
+    if not begun:
+        check_clean(work)
     return Prepared(work, stacks, scale)
 
 

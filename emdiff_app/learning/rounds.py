@@ -54,8 +54,9 @@ class Rounds:
         self.state = State()
         self.trainer: Trainer | None = None
         self.best: dict[str, torch.Tensor] | None = None
-        """The averaged weights of the best round, where a last one may have to draw with them; then those that it drew
-        with."""
+        """The averaged weights of the best round, where a last one may have to draw with them."""
+        self.drawer: dict[str, torch.Tensor] | None = None
+        """Those that drew what fresh weights learn from at present."""
 
     @property
     def prior(self) -> LearnedPrior:
@@ -110,8 +111,8 @@ class Rounds:
         prior = self.prior
         network = {"size": prior.size, "takes_maps": prior.takes_maps, "arguments": prior.arguments}
         trained = {"mean": prior.mean, "sigma_data": prior.sigma_data, "network": network}
-        best = {} if self.best is None else {"best": self.best}
-        return {"state": asdict(self.state), **trained, "trainer": self.trainer.state(), **best}
+        kept = {name: own for name in ("best", "drawer") if (own := getattr(self, name)) is not None}
+        return {"state": asdict(self.state), **trained, "trainer": self.trainer.state(), **kept}
 
     def restore(self, snapshot: dict[str, Any]) -> None:
         self.state = State(**snapshot["state"])
@@ -123,7 +124,7 @@ class Rounds:
         prior.takes_maps = bool(network["takes_maps"])
         self.trainer = trainer_for(self.work, prior)
         self.trainer.restore(snapshot["trainer"])
-        self.best = snapshot.get("best")
+        self.best, self.drawer = snapshot.get("best"), snapshot.get("drawer")
 
     # start -------------------------------------------------------------------------------------
 
@@ -172,15 +173,11 @@ class Rounds:
     @property
     def _drawer(self) -> LearnedPrior:
         """What draws samples of this round that were lost: fresh weights cannot stand in for those that drew them."""
-        state, prior = self.state, self.prior
-        if (
-            state.round <= self.work.recipe.rounds
-            or self.best is None
-            or fingerprint(prior) == state.drawn_by
-        ):
+        prior = self.prior
+        if self.drawer is None or fingerprint(prior) == self.state.drawn_by:
             return prior
         before = copy.deepcopy(prior)
-        before.load_state_dict(self.best)
+        before.load_state_dict(self.drawer)
         return before
 
     @property
@@ -231,7 +228,7 @@ class Rounds:
         elif state.round > recipe.rounds:
             old = self.prior
             if fingerprint(old) == state.drawn_by:
-                self.best = _copied(old)
+                self.drawer = _copied(old)
             torch.manual_seed(recipe.seed + state.round)
             fresh = LearnedPrior.build(old.size, old.sigma_data, old.mean, **old.arguments)
             fresh.takes_maps = old.takes_maps
@@ -281,6 +278,7 @@ class Rounds:
         state.notes["judging_s"] = work.control.worked() - began
         if "next_weight" in state.notes:
             state.notes["weight"] = state.notes.pop("next_weight")
+        self.drawer = None
         state.notes["judged"] = state.round
         following, out_of_time = work.team.agreed(next_round(work, state, self.begins_with))
         if following > work.recipe.rounds >= state.round and self.best is not None:

@@ -67,6 +67,7 @@ class Worker:
             self.control,
             self.team,
             self.keeper.samples,
+            begun=any(self.run.checkpoints.glob("*.safetensors")),
             tick=self._tick,
             keep=self._keep,
             notice=lambda text: self.tell(events.Notice(text=text)),
@@ -93,7 +94,8 @@ class Worker:
             self.keeper.samples.forget(state.round)
             if words := misfit(state):
                 self.tell(events.Notice(text=words))
-            self.tell(events.Finished(round=last_judged(state), prior=self.run.prior.name))
+            late = self.rounds.out_of_time
+            self.tell(events.Finished(round=last_judged(state), prior=self.run.prior.name, out_of_time=late))
 
     def _restore(self) -> None:
         name = self.team.agreed(self.saves.last() if self.team.leads else None)

@@ -577,3 +577,19 @@ def test_watching_a_stopped_run_waits_for_a_worker_that_is_about_to_start(files,
     capsys.readouterr()
     assert main(["watch", str(run.path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["outcome"] == "finished"
+
+
+def test_watching_a_run_that_could_not_begin_ends(files, capsys, monkeypatch):
+    assert main(learn_words(files, "--only-prepare")) == 0
+    run = RunFolder.open(files / "run")
+    run.writer().write(events.Failed(text="The disk is full."))
+    monkeypatch.setattr(watch, "PATIENCE", 0.1)
+    assert main(["watch", str(run.path)]) == 0
+    assert "The disk is full." in capsys.readouterr().err
+
+
+def test_a_time_that_was_too_short_is_not_taken_for_a_run_that_is_done(files, capsys):
+    assert main(learn_words(files, "--rounds", "3", "--time-limit", "0.0001")) == 0
+    capsys.readouterr()
+    assert main(["resume", str(files / "run"), "--time-limit", "0.0001"]) == 0
+    assert "done already" not in capsys.readouterr().err

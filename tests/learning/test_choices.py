@@ -10,7 +10,8 @@ import emdiff_app
 from emdiff_app.diffusion.device import device_for
 from emdiff_app.errors import EMDiffError, RunError
 from emdiff_app.images import PixelSize, open_stack, save_stack, stack_from_array
-from emdiff_app.learning import Recipe, learn
+from emdiff_app.learning import Recipe, RunFolder, events, learn
+from emdiff_app.learning.crops.opening import open_clean
 from emdiff_app.learning.preparing import prepare
 from emdiff_app.learning.runs.control import NoControl
 from emdiff_app.learning.runs.samples import Samples
@@ -285,3 +286,48 @@ def test_noises_that_were_measured_in_the_place_of_the_models_are_told(tmp_path)
         assert bool(prepared.work.binding.noises) == bool(notices)
     assert "measured in each of the 9" in said["auto"][0]
     assert not said["no"]
+
+
+def test_what_a_run_was_not_refused_for_when_it_began_does_not_stop_it_later(tmp_path):
+    run = make_run(tmp_path, similar=clean_of(tmp_path, 1.0), clean_steps=4)
+    assert learn(run)
+    save_stack(stack_from_array(np.full((2, 8, 8), 7.0, np.float32), "ZYX"), tmp_path / "small.tif")
+    recipe = run.recipe
+    assert prepare(recipe, NoControl(), Alone(), Samples(tmp_path), tick=print, begun=True).work
+    other = recipe.model_copy(update={"similar": (str(tmp_path / "small.tif"),)})
+    assert prepare(other, NoControl(), Alone(), Samples(tmp_path), tick=print, begun=True).work
+    with pytest.raises(RunError, match="smaller than a crop"):
+        prepare(other, NoControl(), Alone(), Samples(tmp_path), tick=print)
+
+
+def test_a_refused_run_of_stretched_images_leaves_nothing_in_the_way(tmp_path):
+    run = make_run(tmp_path)
+    run.writer().write(events.Notice(text="The images have noises of their own."))
+    run.writer().write(events.Failed(text="small.tif is too small; nothing was started."))
+    assert run.is_bare
+
+
+def test_a_mostly_dark_similar_image_is_used_and_another_channel_is_not(tmp_path):
+    dark = np.zeros((128, 128), np.uint8)
+    dark[60:67, 60:67] = 200
+    save_stack(stack_from_array(dark, "YX"), tmp_path / "dark.tif")
+    recipe = make_run(tmp_path, similar=(str(tmp_path / "dark.tif"),)).recipe
+    assert prepare(recipe, NoControl(), Alone(), Samples(tmp_path), tick=print).work
+    green = stack_from_array(np.ones((1, 64, 64), np.uint8), "CYX", channels=["GFP"])
+    save_stack(green, tmp_path / "green.ome.tif")
+    for channel, opened in (("GFP", True), (1, True), ("DAPI", False)):
+        wish = recipe.model_copy(update={"channel": channel})
+        if opened:
+            open_clean(wish, str(tmp_path / "green.ome.tif")).close()
+        else:
+            with pytest.raises(EMDiffError, match="only one channel"):
+                open_clean(wish, str(tmp_path / "green.ome.tif"))
+
+
+def test_one_name_of_clean_images_is_one_name(tmp_path, monkeypatch):
+    (clean,) = clean_of(tmp_path, 1.0)
+    stack = write_spots(tmp_path / "spots.tif")
+    monkeypatch.chdir(tmp_path)
+    choices = {**TINY, "clean_steps": 4, "clean": "clean.tif", "similar": None}
+    emdiff_app.learn(stack, "out", GAUSSIAN, **choices)
+    assert RunFolder.open(tmp_path / "out").recipe.clean == (clean,)

@@ -10,6 +10,7 @@ from emdiff_app.learning.pace.pacing import Pace, time_for_another
 from emdiff_app.learning.pace.planning import FIRST_DRAWS, clock_for, steps_done
 from emdiff_app.learning.pace.timing import Clock
 from emdiff_app.learning.rounds import Rounds
+from emdiff_app.learning.runs import control as control_file
 from emdiff_app.learning.runs.control import FolderControl, StopRequested
 from emdiff_app.learning.team import Alone
 from emdiff_app.learning.work import State
@@ -203,8 +204,14 @@ def test_training_ends_with_the_time_whatever_its_pace_was(tmp_path, monkeypatch
 
 
 @pytest.mark.parametrize("paused_s", [0.0, 8 * 3600.0])
-def test_a_pause_does_not_shorten_the_training_after_it(tmp_path, paused_s):
+def test_a_pause_does_not_shorten_the_training_after_it(tmp_path, monkeypatch, paused_s):
     time, run = Time(), make_run(tmp_path, rounds=1, steps=3000, time_limit_min=60.0)
+
+    def night(seconds):
+        time.now += paused_s
+        run.ask("resume")
+
+    monkeypatch.setattr(control_file, "time", SimpleNamespace(monotonic=time, sleep=night))
     control = FolderControl(run, time_limit_s=3600.0, clock=time)
     work = SimpleNamespace(recipe=run.recipe, control=control, team=Alone())
     pace = Pace.of(work, State(round=1, notes={"judging_s": 10.0}), "gaussian")
@@ -214,10 +221,8 @@ def test_a_pause_does_not_shorten_the_training_after_it(tmp_path, paused_s):
         pace.look(step)
         step += 1
         time.now += 0.5
-        if step == 100:
-            control.check()
-            time.now += paused_s
-            control._last = time.now  # as at the end of a pause
+        if step == 100 and paused_s:
+            run.ask("pause")
     assert step == 3000
 
 

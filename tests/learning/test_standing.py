@@ -174,3 +174,25 @@ def watched_draws(monkeypatch):
 
     monkeypatch.setattr(rounds, "restoring", watched)
     return drawn_with
+
+
+def test_more_rounds_after_fresh_weights_go_on_from_the_last_and_not_from_old_ones(tmp_path, monkeypatch):
+    drawn_with = watched_draws(monkeypatch)
+    fresh = {"patience": 0, "scratch_rounds": 1, "scratch_steps": 4}
+    run = make_run(tmp_path, start="gaussian", anchor="none", rounds=1, **fresh)
+    assert learn(run)
+    recipe = json.loads((run.path / "recipe.json").read_text())
+    (run.path / "recipe.json").write_text(json.dumps(recipe | {"rounds": 4}))
+    assert learn(run)
+    assert [e.round for e in told(run, "scored")] == [0, 1, 2, 3, 4, 5]
+    assert len(set(drawn_with)) == len(drawn_with)
+
+
+def test_patience_begins_anew_with_more_rounds_also_where_it_did_not_end_the_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(standing, "is_as_good", lambda *_, **__: False)
+    run = make_run(tmp_path, start="gaussian", anchor="none", rounds=2, patience=2)
+    assert learn(run)
+    recipe = json.loads((run.path / "recipe.json").read_text())
+    (run.path / "recipe.json").write_text(json.dumps(recipe | {"rounds": 12}))
+    assert learn(run)
+    assert [e.round for e in told(run, "scored")] == [0, 1, 2, 3, 4]

@@ -45,9 +45,9 @@ class CropSet:
         )  # an offset may be large
         return torch.from_numpy(scaled.astype(np.float32))
 
-    def see_to_numbers(self, between: Callable[[], None]) -> None:
+    def see_to_numbers(self, which: Sequence[int], between: Callable[[], None]) -> None:
         """Refuse a value that is no number before hours of work, not in the round that first meets it."""
-        for place in self.places:
+        for place in (self.places[number] for number in which):
             if not self.holes and np.issubdtype(self.stacks[place.stack].dtype, np.floating):
                 between()
                 self._read(place)

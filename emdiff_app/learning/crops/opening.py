@@ -24,13 +24,20 @@ def open_recorded(recipe: Recipe) -> list[Stack]:
 
 
 def open_clean(recipe: Recipe, name: str) -> Stack:
-    """One of the clean images: its pixel size is its own, as are the axes and the channel that do not fit it."""
+    """One of the clean images: its pixel size is its own, and so are axes that do not fit it.
+
+    If it has one channel, which one that would be among others does not matter, but another name does.
+    """
     refusals = []
     for axes, channel in product(dict.fromkeys((recipe.axes, None)), dict.fromkeys((recipe.channel, None))):
         try:
-            return one_channel(open_stack(Path(name), axes=axes, channel=channel))
+            stack = one_channel(open_stack(Path(name), axes=axes, channel=channel))
         except EMDiffError as refusal:
             refusals.append(refusal)
+            continue
+        if channel == recipe.channel or str(recipe.channel).isdecimal() or not stack.channels:
+            return stack
+        stack.close()
     raise refusals[0]
 
 

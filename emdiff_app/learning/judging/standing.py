@@ -40,7 +40,10 @@ def takes_the_lead(
 
 def misfit(state: State) -> str:
     """A sentence where samples of the kept round do not fit the recorded crops as the noise has it, else none."""
-    chi2 = state.notes.get("chi2")
+    notes = state.notes
+    chi2 = notes.get("chi2")
+    if notes.get("best_round") == 0 and "start" in notes:
+        return ""  # it has learned from the recorded pixels alone and gives no samples
     if chi2 is None or FITTING[0] <= chi2 <= FITTING[1]:
         return ""
     if chi2 < 1:

@@ -23,8 +23,10 @@ def next_round(work: Work, state: State, begins_with: str) -> tuple[int, bool]:
             f"The held-out score has been clearly worse for {waited} rounds, so no more of them follow; the prior of "
             f"round {notes['best_round']} is kept{unless}."
         )
-        notes["waited"], notes["weight"] = 0, 1.0
+        notes["weight"] = 1.0
         following = recipe.rounds + 1
+    if following > recipe.rounds:
+        notes["waited"] = 0
     over = following <= recipe.last_round and not time_for_another(work, state, following, begins_with)
     if over:
         work.notice(

@@ -128,6 +128,7 @@ class Finished(_Happening):
     kind: Literal["finished"] = "finished"
     round: int
     prior: str
+    out_of_time: bool = False
 
 
 class Failed(_Happening):

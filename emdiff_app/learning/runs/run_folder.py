@@ -16,7 +16,7 @@ from emdiff_app.images.atomic import write_bytes
 from emdiff_app.learning.recipe import SETTLED, Recipe
 from emdiff_app.system import command_line
 
-from .events import EventFollower, EventWriter, Failed, Started
+from .events import EventFollower, EventWriter, Failed, Notice, Paused, Resumed, Started
 from .lock import Heartbeat
 from .model_files import gathered
 from .undoing import take_back, to_be_made
@@ -134,7 +134,8 @@ class RunFolder:
         if self.is_worked_on or self.prior.exists() or any(any(f.iterdir()) for f in folders if f.is_dir()):
             return False
         told = self.follower().read()
-        return all(isinstance(e, Started) or (isinstance(e, Failed) and not e.details) for e in told)
+        harmless = (Started, Notice, Paused, Resumed)
+        return all(isinstance(e, harmless) or (isinstance(e, Failed) and not e.details) for e in told)
 
     @property
     def is_worked_on(self) -> bool:

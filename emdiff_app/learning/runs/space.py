@@ -17,8 +17,8 @@ OTHER = 32 << 20
 
 def space_needed(parameters: int, pixels: int, *, fresh: bool = False) -> int:
     """Bytes, for a network of so many weights and so many pixels in all crops of a round; `fresh` weights in the end
-    need those before them as well."""
-    checkpoint = 4 * (5 if fresh else 4) * parameters  # weights, their average, two moments of the optimiser
+    need those of the best round and those that drew for them as well."""
+    checkpoint = 4 * (6 if fresh else 4) * parameters  # weights, their average, two moments of the optimiser
     return CHECKPOINTS * checkpoint + ROUNDS * 4 * pixels + OTHER
 
 

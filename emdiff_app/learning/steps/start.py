@@ -4,6 +4,7 @@ Nothing but the recorded images: a stationary Gaussian fitted by EM, or, for a c
 predicted from their neighbours. Or some clean images, of this kind or of another. Or somebody's prior.
 """
 
+import contextlib
 from pathlib import Path
 
 import torch
@@ -185,12 +186,12 @@ def _cut(work: Work, names: tuple[str, ...], *, own_scale: bool) -> list[Tensor]
 
 
 def _own_scale(stack: Stack, seed: int) -> IntensityScale:
-    try:
-        return IntensityScale.fit([stack], seed=seed)
-    except StackError:
-        raise RunError(
-            f"{stack.name} is constant, so there is nothing to learn from it; nothing was started. Leave it out."
-        ) from None
+    for percentile in (99.5, 100.0):  # a few bright pixels may be all there is
+        with contextlib.suppress(StackError):
+            return IntensityScale.fit([stack], percentile=percentile, seed=seed)
+    raise RunError(
+        f"{stack.name} is constant, so there is nothing to learn from it; nothing was started. Leave it out."
+    )
 
 
 def moments(work: Work) -> tuple[float, float]:
