@@ -66,14 +66,13 @@ def test_a_mask_of_the_whole_plane(learned):
 
 def test_blur_says_what_it_can_never_learn_in_the_run_and_on_the_card(learned):
     run, _, card = learned("noisy", BLUR)
-    (notice,) = (e.text for e in told(run, "notice"))
-    assert "cannot be learned" in notice
-    assert card.training.notices == (notice,)
+    (notice,) = (e.text for e in told(run, "notice") if "cannot be learned" in e.text)
+    assert card.training.notices[0] == notice
 
 
 def test_a_few_clean_images_are_learned_from_and_nothing_is_lost_then(learned):
     run, _, _ = learned("noisy", BLUR, clean=("clean.tif",))
-    assert not told(run, "notice")
+    assert not any("cannot be learned" in e.text for e in told(run, "notice"))
 
 
 def test_images_of_another_kind_begin_a_run(learned):
@@ -107,7 +106,7 @@ def test_the_published_algorithm_takes_a_share_and_then_fresh_weights(learned):
 def test_a_time_limit_ends_the_last_round_before_it(learned):
     run, _, _ = learned("noisy", BLUR, rounds=1000, steps=100_000, time_limit_min=0.1)
     assert told(run)[-1].kind == "finished"
-    assert "time that was given" in told(run, "notice")[-1].text
+    assert any("time that was given" in e.text for e in told(run, "notice"))
 
 
 def test_a_start_from_neighbours_leaves_time_for_all_levels_of_noise(learned):
