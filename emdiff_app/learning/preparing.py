@@ -26,13 +26,10 @@ from .work import State, Work
 
 __all__ = ["Prepared", "prepare"]
 
-
 ONE_LEVEL = (
     "This prior has learned from recorded pixels alone so far and knows no noise but theirs: its estimate can be used, "
     "its samples cannot. Resume the run for the rounds that follow."
 )
-
-
 EACH_ITS_NOISE = "The images have noises of their own, probably since each was stretched on its own"
 BEHIND = (
     "The start of this run, which gives no samples, predicted pixels that were kept aside better than this prior does: "
