@@ -18,24 +18,15 @@ from .judging.judgement import Judgement
 from .judging.jury import Jury
 from .judging.standing import behind_the_start, takes_the_lead
 from .pace.ending import next_round, tell_time_is_over
-from .recipe import DRAWN, FROM_PIXELS
+from .recipe import FROM_PIXELS
 from .runs.control import TimeIsUp
 from .steps.anchoring import Anchor
-from .steps.denoised import Denoiser, RecordedCrops, keep_denoiser
-from .steps.e_step import Data, Draw, Drawn, draw_all, drawn, restoring
+from .steps.denoised import RecordedCrops, keep_denoiser
+from .steps.drawing import Drawing
+from .steps.e_step import Drawn, draw_all, drawn
 from .steps.lessons import Lessons
 from .steps.m_step import train
-from .steps.start import (
-    anchor_of,
-    as_recorded,
-    clean_images,
-    first_denoiser,
-    first_draw,
-    first_prior,
-    from_pixels,
-    start_of,
-    trainer_for,
-)
+from .steps.start import anchor_of, clean_images, first_denoiser, first_prior, start_of, trainer_for
 from .steps.tempering import next_weight
 from .steps.unlearnable import lost_bands, pixels_under_one, sentence
 from .work import State, Work, fingerprint
@@ -149,65 +140,38 @@ class Rounds:
         state = self.state
         if state.round == 0:
             self._say_what_cannot_be_learned()
-        if self._draws:
+        if self._drawing.needed(state):
             began = self.work.control.worked()
-            state.drawn_by = fingerprint(self.prior) if self.trainer else "start"
-            draw_all(self.work, state, self._draw())
+            prior = self.prior if self.trainer else None
+            state.drawn_by = fingerprint(prior) if prior else "start"
+            draw_all(self.work, state, self._drawing.by(prior, state))
             self.work.team.barrier()
             state.notes["drawing_s"] = self.work.control.worked() - began
         state.stage, state.step = "m-step", 0
 
-    @property
-    def _draws(self) -> bool:
-        """Somebody's prior, and pixels predicted from their neighbours, need no samples to begin with."""
-        return self.state.round > 0 or self.begins_with in DRAWN
+    @cached_property
+    def _drawing(self) -> Drawing:
+        return Drawing(self.work, self.begins_with)
 
-    def _draw(self, *, again: bool = False) -> Draw:
-        if self.state.round == 0:
-            return first_draw(self.work, self._data)
-        if self.state.round == 1 and self.begins_with in FROM_PIXELS:
-            return from_pixels(self.work, self.prior, self.begins_with)
-        prior = self._drawer if again else self.prior
-        return restoring(self.work, prior, self._weight, self._data, cautious=self._cautious)
+    def _draw_again(self, y: torch.Tensor, first: int, generator: torch.Generator) -> torch.Tensor:
+        """One batch that was lost meanwhile."""
+        return self._drawing.by(self._drawer, self.state)(y, first, generator)
 
     @property
-    def _drawer(self) -> LearnedPrior:
+    def _drawer(self) -> LearnedPrior | None:
         """What draws samples of this round that were lost: fresh weights cannot stand in for those that drew them."""
-        prior = self.prior
-        if self.drawer is None or fingerprint(prior) == self.state.drawn_by:
+        prior = self.prior if self.trainer else None
+        if prior is None or self.drawer is None or fingerprint(prior) == self.state.drawn_by:
             return prior
         before = copy.deepcopy(prior)
         before.load_state_dict(self.drawer)
         return before
 
-    @property
-    def _cautious(self) -> bool:
-        """Under blur at first, unless what the samples are drawn from is nearly free of noise."""
-        early = self.state.round <= self.work.recipe.cautious_rounds
-        return early and self.begins_with != "denoised" and not self.work.imaging.operator.sharp
-
-    @property
-    def _data(self) -> Data:
-        """What samples are drawn from: the recorded crops, or at first, where a run has begun so, denoised ones."""
-        denoised = self.begins_with == "denoised" and self.state.round <= self.work.recipe.denoised_rounds
-        return self._denoiser if denoised else as_recorded(self.work)
-
-    @cached_property
-    def _denoiser(self) -> Denoiser:
-        return Denoiser(self.work)
-
-    @property
-    def _weight(self) -> float:
-        first = self.work.recipe.first_weight
-        return float(self.state.notes.get("weight", first))
-
     # M-step ------------------------------------------------------------------------------------
 
     def _m_step(self) -> None:
         state = self.state
-        samples = (
-            drawn(self.work, state, lambda *given: self._draw(again=True)(*given)) if self._draws else None
-        )
+        samples = drawn(self.work, state, self._draw_again) if self._drawing.needed(state) else None
         if state.step == 0:
             self._begin(samples)
         assert self.trainer is not None
@@ -221,7 +185,9 @@ class Rounds:
         state, recipe = self.state, self.work.recipe
         if samples is not None and state.round > 0:
             self._tell_discarded(len(samples.clean))
-            state.notes["next_weight"] = next_weight(self._weight, samples.chi2, state.round, recipe.rounds)
+            state.notes["next_weight"] = next_weight(
+                self._drawing.weight(state), samples.chi2, state.round, recipe.rounds
+            )
         if self.trainer is None or (state.round == 0 and self.begins_with == "denoised"):
             prior = first_prior(self.work, None if samples is None else samples.clean)
             self.trainer = trainer_for(self.work, prior)

@@ -94,10 +94,12 @@ def test_the_weight_of_the_data_changes_once_a_round_however_often_the_round_beg
     run, weights_now, begin = make_run(rounds=5, first_weight=4.0), [], Rounds._begin
 
     def twice(self, samples):
-        weights_now.append(self._weight)
+        weights_now.append(self._drawing.weight(self.state))
         begin(self, samples)
         begin(self, samples)  # as after an interruption before the first step
-        assert self._weight == weights_now[-1]  # a sample that is lost meanwhile is drawn as it was
+        assert (
+            self._drawing.weight(self.state) == weights_now[-1]
+        )  # a sample that is lost meanwhile is drawn as it was
 
     monkeypatch.setattr(Rounds, "_begin", twice)
     assert learn(run)

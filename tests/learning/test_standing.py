@@ -6,9 +6,10 @@ import shutil
 import pytest
 from tiny_runs import CAMERA, make_run, told
 
-from emdiff_app.learning import learn, rounds, worker
+from emdiff_app.learning import learn, worker
 from emdiff_app.learning.judging import judgement, jury, standing
 from emdiff_app.learning.judging.standing import behind_the_start, takes_the_lead
+from emdiff_app.learning.steps import drawing
 from emdiff_app.learning.work import State, fingerprint
 from emdiff_app.priors import read_card
 
@@ -166,13 +167,13 @@ def test_patience_counts_rounds_that_were_judged_and_begins_anew_with_more_of_th
 
 def watched_draws(monkeypatch):
     """The weights of every draw from a network."""
-    restoring, drawn_with = rounds.restoring, []
+    restoring, drawn_with = drawing.restoring, []
 
     def watched(work, prior, *rest, **words):
         drawn_with.append(fingerprint(prior))
         return restoring(work, prior, *rest, **words)
 
-    monkeypatch.setattr(rounds, "restoring", watched)
+    monkeypatch.setattr(drawing, "restoring", watched)
     return drawn_with
 
 

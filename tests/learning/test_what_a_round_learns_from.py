@@ -12,7 +12,7 @@ from emdiff_app.images import save_stack, stack_from_array
 from emdiff_app.learning import PRESETS, learn, rounds
 from emdiff_app.learning.runs.control import NoControl
 from emdiff_app.learning.runs.samples import Samples
-from emdiff_app.learning.steps import e_step, start
+from emdiff_app.learning.steps import drawing, e_step, start
 from emdiff_app.learning.steps.anchoring import anchor_for
 from emdiff_app.learning.steps.e_step import Drawn, drawn, restoring
 from emdiff_app.learning.steps.lessons import Lessons
@@ -125,14 +125,14 @@ def test_rounds_go_on_from_the_weights_before_and_the_last_one_from_fresh_ones(t
 def test_early_rounds_under_blur_are_cautious_or_draw_from_denoised_images(
     tmp_path, monkeypatch, begins_with, changes, cautious, recorded
 ):
-    restoring, seen = rounds.restoring, []
+    restoring, seen = drawing.restoring, []
 
     def watched(work, prior, weight, data, *, cautious):
         y = work.recorded(0, 2)
         seen.append((cautious, bool(torch.equal(data(y, 0)[1], y))))
         return restoring(work, prior, weight, data, cautious=cautious)
 
-    monkeypatch.setattr(rounds, "restoring", watched)
+    monkeypatch.setattr(drawing, "restoring", watched)
     run = make_run(tmp_path, model=BLURRED, start=begins_with, rounds=3, **changes)
     assert learn(run)
     each = list(dict.fromkeys(zip((n // (len(seen) // 3) for n in range(len(seen))), seen, strict=True)))
@@ -140,13 +140,13 @@ def test_early_rounds_under_blur_are_cautious_or_draw_from_denoised_images(
 
 
 def test_tempering_reaches_the_samples_and_ends_at_one(tmp_path, monkeypatch):
-    restoring, weights = rounds.restoring, []
+    restoring, weights = drawing.restoring, []
 
     def watched(work, prior, weight, data, *, cautious):
         weights.append(weight)
         return restoring(work, prior, weight, data, cautious=cautious)
 
-    monkeypatch.setattr(rounds, "restoring", watched)
+    monkeypatch.setattr(drawing, "restoring", watched)
     run = make_run(tmp_path, rounds=6, start="gaussian", anchor="none", first_weight=0.25)
     assert learn(run)
     assert weights[0] == 0.25
@@ -185,7 +185,7 @@ def test_rounds_restore_a_share_of_the_crops_and_fresh_weights_learn_from_all(tm
 
 
 def test_each_round_has_an_optimiser_of_its_own_and_draws_with_the_running_average(tmp_path, monkeypatch):
-    train, restoring, begun, drawn_with, averages = rounds.train, rounds.restoring, [], [], []
+    train, restoring, begun, drawn_with, averages = rounds.train, drawing.restoring, [], [], []
 
     def trained(work, state, trainer, *rest):
         before = {name: value for name, value in trainer.state().items() if name.startswith("optimiser")}
@@ -199,7 +199,7 @@ def test_each_round_has_an_optimiser_of_its_own_and_draws_with_the_running_avera
         return restoring(work, prior, *rest, **words)
 
     monkeypatch.setattr(rounds, "train", trained)
-    monkeypatch.setattr(rounds, "restoring", watched)
+    monkeypatch.setattr(drawing, "restoring", watched)
     assert learn(make_run(tmp_path, rounds=2, start="gaussian", anchor="none"))
     assert begun == [0, 0, 0]
     assert list(dict.fromkeys(drawn_with)) == [average for average, _ in averages[:2]]
