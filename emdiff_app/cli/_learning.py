@@ -108,14 +108,14 @@ def learn_here(run: RunFolder, as_json: bool, time_limit: float | None = None) -
         with stopping(run):
             learn(run, on_event=teller, time_limit_min=time_limit, forget=forget)
     except KeyboardInterrupt:
-        say(f"Ended at once; the last save is kept. Go on with: {command_line('emdiff', 'resume', run.path)}")
+        say(f"Ended at once; the last save is kept. Go on with: {run.resume_line}")
         raise
     if isinstance(teller.outcome, e.Failed):
         raise RunError(teller.outcome.text)
     if as_json:
         emit(teller.result(run))
     elif isinstance(teller.outcome, e.Stopped):
-        say(f"Stopped; {teller.outcome.words} Go on with: {command_line('emdiff', 'resume', run.path)}")
+        say(f"Stopped; {teller.outcome.words} Go on with: {run.resume_line}")
         if run.prior.is_file():
             say(f"The best prior so far is {run.prior}.")
     else:

@@ -9,7 +9,6 @@ from emdiff_app.errors import EMDiffError
 from emdiff_app.images.atomic import write_bytes
 from emdiff_app.learning import RunFolder, Story
 from emdiff_app.learning import events as e
-from emdiff_app.system import command_line
 
 from ._output import say
 
@@ -105,7 +104,7 @@ def _present(run: RunFolder, story: Story) -> str:
     where = story.where
     if not run.is_worked_on:
         begun = f"Nobody is working on it; it came to {where}." if story.started else "It has not begun yet."
-        return f"{begun} Go on with: {command_line('emdiff', 'resume', run.path)}"
+        return f"{begun} Go on with: {run.resume_line}"
     return f"Paused: {where}" if story.paused else f"{where[:1].upper()}{where[1:]}"
 
 

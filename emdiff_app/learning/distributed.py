@@ -15,7 +15,6 @@ from typing import Any
 import torch
 
 from emdiff_app.errors import EMDiffError
-from emdiff_app.system import command_line
 
 from .learner import learn
 from .members import Members
@@ -72,8 +71,7 @@ def _say(run: RunFolder, event: Any) -> None:
         case Notice() | Failed():
             line = event.text
         case Stopped():
-            again = command_line("emdiff", "resume", run.path)
-            line = f"stopped; {event.words} Go on with the same command, or with: {again}"
+            line = f"stopped; {event.words} Go on with the same command, or with: {run.resume_line}"
         case Finished():
             line = f"finished, the prior is {event.prior}"
         case _:

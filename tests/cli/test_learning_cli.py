@@ -103,6 +103,21 @@ def begun(files):
     return run
 
 
+def seen_for_three_looks(monkeypatch, run, first, *said):
+    """A worker is at it from the `first` look on; before the second of these it has said something."""
+    looks = []
+
+    def worked_on(_):
+        looks.append(None)
+        if len(looks) == first + 1:
+            for event in said:
+                run.writer().write(event)
+        return first <= len(looks) < first + 3
+
+    monkeypatch.setattr(watch.time, "sleep", lambda _: None)
+    monkeypatch.setattr(RunFolder, "is_worked_on", property(worked_on))
+
+
 def test_watching_ends_where_nobody_works_any_more(files, capsys, monkeypatch):
     monkeypatch.setattr(watch, "PATIENCE", 0.1)
     run = begun(files)
@@ -117,16 +132,8 @@ def test_watching_ends_where_nobody_works_any_more(files, capsys, monkeypatch):
 
 
 def test_a_worker_that_is_just_starting_is_waited_for(files, capsys, monkeypatch):
-    run, looks = begun(files), []
-
-    def worked_on(_):
-        looks.append(None)
-        if len(looks) == 4:
-            run.writer().write(events.Finished(round=2, prior="prior.emprior"))
-        return 2 < len(looks) < 6
-
-    monkeypatch.setattr(watch.time, "sleep", lambda _: None)
-    monkeypatch.setattr(RunFolder, "is_worked_on", property(worked_on))
+    run = begun(files)
+    seen_for_three_looks(monkeypatch, run, 3, events.Finished(round=2, prior="prior.emprior"))
     capsys.readouterr()
     assert main(["watch", str(run.path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["outcome"] == "finished"
@@ -562,18 +569,10 @@ def test_noise_that_was_measured_here_advises_no_option_that_is_not_there(files,
 
 
 def test_watching_a_stopped_run_waits_for_a_worker_that_is_about_to_start(files, capsys, monkeypatch):
-    run, looks = begun(files), []
+    run = begun(files)
     run.writer().write(events.Stopped(round=1, prior=None))
-
-    def worked_on(_):
-        looks.append(None)
-        if len(looks) == 5:
-            run.writer().write(events.Started(rounds=2, device="cpu", images=1, crops=8, parameters=9))
-            run.writer().write(events.Finished(round=2, prior="prior.emprior"))
-        return 3 < len(looks) < 7
-
-    monkeypatch.setattr(watch.time, "sleep", lambda _: None)
-    monkeypatch.setattr(RunFolder, "is_worked_on", property(worked_on))
+    started = events.Started(rounds=2, device="cpu", images=1, crops=8, parameters=9)
+    seen_for_three_looks(monkeypatch, run, 4, started, events.Finished(round=2, prior="prior.emprior"))
     capsys.readouterr()
     assert main(["watch", str(run.path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["outcome"] == "finished"

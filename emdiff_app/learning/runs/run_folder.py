@@ -62,7 +62,7 @@ class RunFolder:
             )
         if path.exists() and any(path.iterdir()):
             go_on = (
-                f", or go on with that run by `{command_line('emdiff', 'resume', path)}`"
+                f", or go on with that run by `{RunFolder(path).resume_line}`"
                 if (path / "recipe.json").exists()
                 else ""
             )
@@ -115,6 +115,11 @@ class RunFolder:
             raise RunError(f"{file} cannot be used: {what}; nothing was changed.") from None
         except OSError as error:
             raise RunError(f"{file} cannot be read ({error.strerror}).") from None
+
+    @property
+    def resume_line(self) -> str:
+        """The command that goes on with it."""
+        return command_line("emdiff", "resume", self.path)
 
     @property
     def settled(self) -> dict[str, Any]:
