@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from emdiff_app.errors import EMDiffError
-from emdiff_app.system import command_line
+
+from ._options import Axes, Channel, Device, NoisePerImage, PixelSize
 
 
 def command(
@@ -24,17 +25,12 @@ def command(
             "learned from at the start only) or prior:FILE (a colleague's prior)."
         ),
     ] = "nothing",
-    noise_per_image: Annotated[
-        str,
-        typer.Option(
-            help="Measure the noise of every image: yes, no, or auto (where each was stretched on its own)."
-        ),
-    ] = "auto",
+    noise_per_image: NoisePerImage = "auto",
     time_limit: Annotated[float | None, typer.Option(help="Stop and keep after so many minutes.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    axes: Annotated[str | None, typer.Option(help="The axes, such as ZYX.")] = None,
-    pixel_size: Annotated[float | None, typer.Option(help="The pixel size in um.")] = None,
-    channel: Annotated[str | None, typer.Option(help="The channel, by number (from 0) or name.")] = None,
+    device: Device = "auto",
+    axes: Axes = None,
+    pixel_size: PixelSize = None,
+    channel: Channel = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same run.")] = 0,
     only_prepare: Annotated[
         bool, typer.Option("--only-prepare", help="Make the run folder for `resume` or torchrun, and stop.")
@@ -95,7 +91,7 @@ def command(
     elif as_json:
         emit({"run": str(run.path), "outcome": "nothing"})
     else:
-        say(f"The run is {run.path}. Start it with: {command_line('emdiff', 'resume', run.path)}")
+        say(f"The run is {run.path}. Start it with: {run.resume_line}")
 
 
 def _start(wish: str) -> dict[str, Any]:

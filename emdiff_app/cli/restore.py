@@ -7,6 +7,8 @@ import typer
 
 from emdiff_app.system import command_line
 
+from ._options import Axes, Channel, Device, NoisePerImage, PixelSize
+
 
 def command(
     context: typer.Context,
@@ -43,12 +45,7 @@ def command(
     intensities: Annotated[
         str, typer.Option(help="Grey levels as the prior knows them (prior), or matched to it (image).")
     ] = "prior",
-    noise_per_image: Annotated[
-        str,
-        typer.Option(
-            help="Measure the noise of every image: yes, no, or auto (where each was stretched on its own)."
-        ),
-    ] = "auto",
+    noise_per_image: NoisePerImage = "auto",
     check: Annotated[
         bool,
         typer.Option(
@@ -70,10 +67,10 @@ def command(
     tile: Annotated[
         int | None, typer.Option(min=16, help="The side of a tile in pixels; by default by memory.")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    axes: Annotated[str | None, typer.Option(help="The axes, such as ZYX.")] = None,
-    pixel_size: Annotated[float | None, typer.Option(help="The pixel size in um.")] = None,
-    channel: Annotated[str | None, typer.Option(help="The channel, by number (from 0) or name.")] = None,
+    device: Device = "auto",
+    axes: Axes = None,
+    pixel_size: PixelSize = None,
+    channel: Channel = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same result.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
